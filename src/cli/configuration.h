@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "config/section.h"
+#include "dataset/prepare.h"
+#include "evaluation/evaluate.h"
+#include "models/gru_session.h"
+#include "recommend/recommend.h"
+#include "report/report.h"
+#include "training/training_options.h"
+
+namespace segue::cli {
+
+/// The whole configuration file; each module reads its own section. configs/README.md lists every key.
+struct Configuration {
+  std::uint64_t seed = 42;
+  std::string device = "auto";             ///< auto | cpu | cuda | cuda:N
+  int threads = 0;                         ///< 0: all that are available
+  DataOptions data;
+  std::string model_kind = "gru_session";
+  models::GruSessionOptions model;
+  training::TrainingOptions training;
+  evaluation::EvaluationOptions evaluation;
+  recommend::RecommendOptions recommend;
+  report::OutputOptions output;
+  std::string resolved;                    ///< the configuration as YAML, defaults filled in
+
+  static Configuration load(const std::filesystem::path& path, const std::vector<std::string>& overrides);
+  static Configuration from(config::Document document);
+};
+
+}  // namespace segue::cli

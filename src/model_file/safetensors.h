@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "support/storage.h"
+
+namespace segue::model_file {
+
+enum class DType { kF32, kBF16, kF16, kI64, kI32, kU8 };
+
+/// A tensor in somebody else's memory, dense, row-major.
+struct TensorBytes {
+  DType dtype = DType::kF32;
+  std::vector<std::int64_t> shape;
+  std::string_view bytes;
+};
+
+/// A safetensors file (https://github.com/huggingface/safetensors, format section of its README), mapped.
+class SafetensorsFile {
+ public:
+  /// @throws DataError  missing, truncated, header not JSON, offsets that overlap or leave holes or lie outside
+  explicit SafetensorsFile(const std::filesystem::path& path);
+  [[nodiscard]] const std::map<std::string, TensorBytes>& tensors() const { return tensors_; }
+  [[nodiscard]] const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  /// The tensor called `name`; DataError naming the file when it is missing or of another dtype or shape (-1: any extent).
+  [[nodiscard]] const TensorBytes& expect(const std::string& name, DType dtype, const std::vector<std::int64_t>& shape) const;
+
+ private:
+  std::filesystem::path path_;
+  storage::MappedFile file_;
+  std::map<std::string, TensorBytes> tensors_;
+  std::map<std::string, std::string> metadata_;
+};
+
+/// Writes tensors in the order of their names, data aligned to 64 bytes by a padded header; atomic. Same input, same bytes.
+void write_safetensors(const std::filesystem::path& path, const std::map<std::string, TensorBytes>& tensors,
+                       const std::map<std::string, std::string>& metadata);
+
+std::size_t size_of(DType dtype);
+
+}  // namespace segue::model_file

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+
+#include "dataset/dataset.h"
+#include "models/gru_session.h"
+#include "ranking/ranker.h"
+#include "support/json.h"
+#include "training/training_options.h"
+
+namespace segue::training {
+
+/// Where a run stands and lives. The directory gets training.jsonl (one JSON object a line: {"kind": "step" | "epoch", "epoch",
+/// "step", "loss", "learning_rate", "events_per_s", ... and for epochs the validation metrics}), TensorBoard events,
+/// checkpoints/latest.safetensors and checkpoints/best.safetensors.
+struct TrainingRun {
+  std::filesystem::path directory;
+  std::uint64_t seed = 42;
+  int n_threads = 1;
+  bool resume = false;
+  Json identity;                          ///< stored in checkpoints and compared on resume: model, data fingerprint, training options
+  ranking::RankingProtocol validation;    ///< how the validation metric is measured (part is kValidation)
+};
+
+struct TrainingResult {
+  std::int64_t epochs = 0, steps = 0, best_epoch = 0;
+  double best_metric = 0, seconds = 0, events_per_s = 0;
+  bool stopped_early = false;
+};
+
+/// Trains `model` on `dataset`. Same build, instruction set, thread count, configuration, data and seed: the same bits; a run
+/// stopped by a signal (throws Interrupted after saving) and resumed ends in the same bits as one that never stopped.
+/// @throws NumericError  the loss is not finite: names the step; the last good checkpoint stays
+TrainingResult train(models::GruSession& model, const Dataset& dataset, const TrainingOptions& options, const TrainingRun& run);
+
+}  // namespace segue::training
