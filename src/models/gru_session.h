@@ -36,6 +36,14 @@ struct GruSessionOptions {
   static GruSessionOptions from_json(const Json& json, const std::string& where);
 };
 
+/// How `forward` computes; no part of the model itself. Set by the trainer.
+struct Computation {
+  bool bf16 = false;              ///< GEMMs of the body take bfloat16 inputs and sum in float32
+  bool sparse_gradients = false;  ///< the gradients of item_embedding.weight and output_embedding.weight are row-sparse (COO, not
+                                  ///< coalesced): for losses that touch few items. forward then looks up by
+                                  ///< at::embedding(..., sparse = true) and losses use item_vectors(rows)
+};
+
 /// The session model. With e = embedding_dim, H = hidden_dim, for every position p of a packed batch:
 ///
 ///   x  = [item_embedding[item_p]; embedding or value of each history feature; of each context feature]     [input_dim]
@@ -66,15 +74,24 @@ class GruSession {
   at::Tensor forward(const batching::Batch& batch, bool training);
   /// Session vectors after the last event of each batch row, [batch, e], without gradient.
   at::Tensor last(const batching::Batch& batch);
+  /// Embeddings of items, [n, e], as input; row n_items is the unknown item. Differentiable.
+  at::Tensor embed_items(const at::Tensor& rows);
   /// Output vectors of the known items, [n_items, e] (normalised if `normalize`); differentiable.
   at::Tensor item_vectors();
+  /// Output vectors of some known items, [n, e], for sampled losses; rows may repeat. Differentiable.
+  at::Tensor output_vectors(const at::Tensor& rows);
+  /// Those of the given rows, [n, e]: item_vectors()[rows] without touching the others; `rows` [n] int64 below n_items.
+  at::Tensor item_vectors(const at::Tensor& rows);
   at::Tensor output_bias();               ///< [n_items], or undefined
+  at::Tensor output_bias(const at::Tensor& rows);  ///< [n], or undefined; differentiable
   at::Tensor visited_weights();           ///< [2], or undefined
 
   /// By name, in a fixed order; the tensors are the parameters themselves.
   [[nodiscard]] const std::vector<std::pair<std::string, at::Tensor>>& parameters() const { return parameters_; }
   void to(at::Device device);
   [[nodiscard]] at::Device device() const;
+  void set_computation(Computation computation) { computation_ = computation; }
+  [[nodiscard]] Computation computation() const { return computation_; }
   [[nodiscard]] const GruSessionOptions& options() const { return options_; }
   [[nodiscard]] std::int32_t n_items() const { return n_items_; }
   [[nodiscard]] const std::vector<features::FeatureSpec>& features() const { return features_; }
@@ -82,9 +99,22 @@ class GruSession {
   /// Multiply-adds times 2 of forward and backward for one position, without the output layer.
   [[nodiscard]] double flop_per_position() const;
 
+  /// The gradients of item_embedding and output_embedding become sparse (COO, rows not coalesced) where the parameter was read
+  /// by rows alone: embed_items and output_vectors. item_vectors() always makes the gradient dense. Set by the trainer.
+  bool sparse_gradients = false;
+  /// The GRU's GEMMs take bfloat16 inputs (training.precision); not used by `last`. Set by the trainer.
+  bool bf16 = false;
+
  private:
-  at::Tensor& parameter(const std::string& name);
+  at::Tensor parameter(const std::string& name) const;
+  [[nodiscard]] bool has(const std::string& name) const;
+  void add(const std::string& name, std::vector<std::int64_t> shape);
+  /// Hidden states of the last layer, before output_norm, [n_positions, hidden].
+  at::Tensor states(const batching::Batch& batch, bool training);
+  at::Tensor project(at::Tensor x);
+  at::Tensor input(const batching::Batch& batch);
   GruSessionOptions options_;
+  Computation computation_;
   std::int32_t n_items_;
   std::vector<features::FeatureSpec> features_;
   std::vector<std::pair<std::string, at::Tensor>> parameters_;
