@@ -36,14 +36,6 @@ struct GruSessionOptions {
   static GruSessionOptions from_json(const Json& json, const std::string& where);
 };
 
-/// How `forward` computes; no part of the model itself. Set by the trainer.
-struct Computation {
-  bool bf16 = false;              ///< GEMMs of the body take bfloat16 inputs and sum in float32
-  bool sparse_gradients = false;  ///< the gradients of item_embedding.weight and output_embedding.weight are row-sparse (COO, not
-                                  ///< coalesced): for losses that touch few items. forward then looks up by
-                                  ///< at::embedding(..., sparse = true) and losses use item_vectors(rows)
-};
-
 /// The session model. With e = embedding_dim, H = hidden_dim, for every position p of a packed batch:
 ///
 ///   x  = [item_embedding[item_p]; embedding or value of each history feature; of each context feature]     [input_dim]
@@ -80,8 +72,6 @@ class GruSession {
   at::Tensor item_vectors();
   /// Output vectors of some known items, [n, e], for sampled losses; rows may repeat. Differentiable.
   at::Tensor output_vectors(const at::Tensor& rows);
-  /// Those of the given rows, [n, e]: item_vectors()[rows] without touching the others; `rows` [n] int64 below n_items.
-  at::Tensor item_vectors(const at::Tensor& rows);
   at::Tensor output_bias();               ///< [n_items], or undefined
   at::Tensor output_bias(const at::Tensor& rows);  ///< [n], or undefined; differentiable
   at::Tensor visited_weights();           ///< [2], or undefined
@@ -90,8 +80,6 @@ class GruSession {
   [[nodiscard]] const std::vector<std::pair<std::string, at::Tensor>>& parameters() const { return parameters_; }
   void to(at::Device device);
   [[nodiscard]] at::Device device() const;
-  void set_computation(Computation computation) { computation_ = computation; }
-  [[nodiscard]] Computation computation() const { return computation_; }
   [[nodiscard]] const GruSessionOptions& options() const { return options_; }
   [[nodiscard]] std::int32_t n_items() const { return n_items_; }
   [[nodiscard]] const std::vector<features::FeatureSpec>& features() const { return features_; }
@@ -114,7 +102,6 @@ class GruSession {
   at::Tensor project(at::Tensor x);
   at::Tensor input(const batching::Batch& batch);
   GruSessionOptions options_;
-  Computation computation_;
   std::int32_t n_items_;
   std::vector<features::FeatureSpec> features_;
   std::vector<std::pair<std::string, at::Tensor>> parameters_;
