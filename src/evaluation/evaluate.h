@@ -15,13 +15,14 @@ namespace segue::evaluation {
 
 /// Section `evaluation`.
 struct EvaluationOptions {
-  ranking::RankingProtocol protocol;       ///< part: test | validation; positions: last | every; hide_seen; min_history
-  std::vector<std::string> metrics = {"hit_rate@5", "hit_rate@10", "hit_rate@20", "mrr@20", "ndcg@10", "ndcg@20", "coverage@20"};
+  ranking::RankingProtocol protocol;  ///< part: test | validation; positions: last | every; hide_seen; min_history
+  std::vector<std::string> metrics = {"hit_rate@5", "hit_rate@10", "hit_rate@20", "mrr@20",
+                                      "ndcg@10",    "ndcg@20",     "coverage@20"};
   baselines::BaselineOptions baselines;
-  std::int64_t bootstrap_samples = 1000;   ///< resamples of sequences for the intervals; 0: none
+  std::int64_t bootstrap_samples = 1000;  ///< resamples of sequences for the intervals; 0: none
   double confidence = 0.95;
-  std::string bayes;                       ///< Parquet file of best-possible predictions from `segue generate trips`; empty: none
-  std::int64_t examples = 12;              ///< test sequences with their recommendations, for the report
+  std::string bayes;           ///< Parquet file of best-possible predictions from `segue generate trips`; empty: none
+  std::int64_t examples = 12;  ///< test sequences with their recommendations, for the report
   void read(config::Section& section);
 };
 
@@ -30,10 +31,11 @@ struct EvaluationOptions {
 ///    "protocol": {part, positions, hide_seen, candidates, ties, n_queries, unknown_targets, data_fingerprint, ...},
 ///    "systems": [{"name", "metrics": {"ndcg@10": {"value", "low", "high"}}, "tied_share",
 ///                 "difference": {"to": best baseline, "metrics": {...}},      paired bootstrap, for models
-///                 "slices": {"history_length": [{"label", "n", "metrics": {"ndcg@10": value}}], "popularity": [...], "revisit": [...]}}],
+///                 "slices": {"history_length": [{"label", "n", "metrics": {"ndcg@10": value}}], "popularity": [...],
+///                 "revisit": [...]}}],
 ///    "examples": [{"sequence", "history": [ids], "target": id, "recommended": [ids]}]}
-/// With a Bayes file: a system "bayes" and for every system the metric expected_hit_rate@k, and "exact_share@k" (its expected
-/// hits over those of Bayes).
+/// With a Bayes file: a system "bayes" and for every system the metric expected_hit_rate@k, and "exact_share@k" (its
+/// expected hits over those of Bayes).
 Json evaluate(const Dataset& dataset, const std::vector<ranking::Scorer*>& models, const EvaluationOptions& options,
               std::uint64_t seed, int n_threads);
 

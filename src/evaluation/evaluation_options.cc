@@ -1,0 +1,43 @@
+#include "evaluation/evaluate.h"
+
+namespace segue::evaluation {
+
+void EvaluationOptions::read(config::Section& section) {
+  section.read_choice("part", protocol.part,
+                      {{"train", Part::kTrain}, {"validation", Part::kValidation}, {"test", Part::kTest}},
+                      {.meaning = "Which part's events are the targets"});
+  section.read_choice("positions", protocol.positions,
+                      {{"last", ranking::Positions::kLast}, {"every", ranking::Positions::kEvery}},
+                      {.meaning = "`last`: the last target of each sequence; `every`: each event that has a history"});
+  section.read("hide_seen", protocol.hide_seen,
+               {.meaning = "Items of the history are no candidates (the target always is)"});
+  section.read("min_history", protocol.min_history,
+               {.meaning = "Targets with fewer earlier events are left out", .unit = "events", .low = 1});
+  section.read(
+      "metrics", metrics,
+      {.meaning = "`name@k` with hit_rate, recall, precision, mrr, ndcg, coverage; the first one ranks the systems"});
+  auto baseline_section = section.section("baselines", "Simple systems that are evaluated beside every model");
+  baselines.read(baseline_section);
+  section.read("bootstrap_samples", bootstrap_samples,
+               {.meaning = "Resamples of sequences for the intervals; 0: no intervals", .low = 0, .high = 100'000});
+  section.read("confidence", confidence,
+               {.meaning = "Width of the intervals", .unit = "share", .low = 0.5, .high = 0.999});
+  section.read(
+      "bayes", bayes,
+      {.meaning = "File of best-possible predictions of a generated world (`bayes_serving.parquet`); empty: none"});
+  section.read("examples", examples,
+               {.meaning = "Test sequences kept with their recommendations, for the report", .low = 0, .high = 1000});
+
+  std::int64_t max_k = 1;
+  if (metrics.empty()) section.fail("metrics", "at least one metric is needed, for example hit_rate@10");
+  for (const auto& text : metrics) {
+    try {
+      max_k = std::max(max_k, ranking::MetricName::parse(text).k);
+    } catch (const std::invalid_argument& error) {
+      section.fail("metrics", error.what());
+    }
+  }
+  protocol.max_k = max_k;
+}
+
+}  // namespace segue::evaluation
