@@ -1,0 +1,275 @@
+#include "models/gru_session.h"
+
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "models/gru_layer.h"
+#include "support/random.h"
+
+namespace segue::models {
+namespace {
+
+constexpr double kNormEpsilon = 1e-5;
+constexpr double kLengthEpsilon = 1e-12;
+
+std::string layer_name(std::int64_t layer, const std::string& part) {
+  return "layers." + std::to_string(layer) + "." + part;
+}
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+bool begins_with(const std::string& text, const std::string& begin) { return text.rfind(begin, 0) == 0; }
+
+at::Tensor unit_rows(const at::Tensor& x) {
+  return x / at::linalg_vector_norm(x, 2, at::IntArrayRef{-1}, /*keepdim=*/true).clamp_min(kLengthEpsilon);
+}
+
+enum class Fill { kZero, kOne, kNormal, kUniform };
+
+/// How a parameter starts, by its name; `width` is the standard deviation or the half-width.
+struct Start {
+  Fill fill = Fill::kZero;
+  double width = 0;
+};
+
+}  // namespace
+
+GruSession::GruSession(GruSessionOptions options, std::int32_t n_items, std::vector<features::FeatureSpec> features)
+    : options_(std::move(options)), n_items_(n_items), features_(std::move(features)) {
+  if (n_items < 1) throw std::invalid_argument("GruSession: the catalogue is empty");
+  const std::int64_t e = options_.embedding_dim, hidden = options_.hidden_dim;
+  if (e < 1 || hidden < 1 || options_.n_layers < 1 || options_.feature_dim < 1 || options_.feed_forward_dim < 0) {
+    throw std::invalid_argument("GruSession: widths and n_layers must be at least 1");
+  }
+  add("item_embedding.weight", {n_items + 1, e});
+  for (const auto& feature : features_) {
+    if (!feature.categorical || (!feature.history && !feature.context)) continue;
+    add("features." + feature.name + ".weight",
+        {feature.n_codes, std::min<std::int64_t>(options_.feature_dim, feature.n_codes)});
+  }
+  const auto add_norm = [&](const std::string& name, std::int64_t dim) {
+    add(name + ".weight", {dim});
+    add(name + ".bias", {dim});
+  };
+  const auto add_linear = [&](const std::string& name, std::int64_t out, std::int64_t in) {
+    add(name + ".weight", {out, in});
+    add(name + ".bias", {out});
+  };
+  std::int64_t width = input_dim();
+  if (options_.layer_norm) add_norm("input_norm", width);
+  if (options_.residual && width != hidden) {
+    add_linear("input_projection", hidden, width);
+    width = hidden;
+  }
+  for (std::int64_t l = 0; l < options_.n_layers; ++l) {
+    if (options_.layer_norm && options_.residual) add_norm(layer_name(l, "norm"), width);
+    add(layer_name(l, "gru.weight_ih"), {3 * hidden, width});
+    add(layer_name(l, "gru.weight_hh"), {3 * hidden, hidden});
+    add(layer_name(l, "gru.bias_ih"), {3 * hidden});
+    add(layer_name(l, "gru.bias_hh"), {3 * hidden});
+    width = hidden;
+    if (options_.feed_forward_dim > 0) {
+      add_norm(layer_name(l, "ffn_norm"), hidden);
+      add_linear(layer_name(l, "ffn_in"), options_.feed_forward_dim, hidden);
+      add_linear(layer_name(l, "ffn_out"), hidden, options_.feed_forward_dim);
+    }
+  }
+  if (options_.layer_norm) add_norm("output_norm", hidden);
+  if (hidden != e) add_linear("output_projection", e, hidden);
+  if (!options_.tied) add("output_embedding.weight", {n_items, e});
+  if (options_.output_bias) add("output_bias", {n_items});
+  if (options_.visited_weights) add("visited_weights", {2});
+}
+
+void GruSession::add(const std::string& name, std::vector<std::int64_t> shape) {
+  at::Tensor tensor = at::zeros(shape, at::kFloat);
+  tensor.requires_grad_(true);
+  parameters_.emplace_back(name, tensor);
+}
+
+at::Tensor GruSession::parameter(const std::string& name) const {
+  for (const auto& [other, tensor] : parameters_) {
+    if (other == name) return tensor;
+  }
+  throw std::invalid_argument("GruSession: no parameter '" + name + "' under these options");
+}
+
+bool GruSession::has(const std::string& name) const {
+  return std::any_of(parameters_.begin(), parameters_.end(), [&](const auto& entry) { return entry.first == name; });
+}
+
+std::int64_t GruSession::input_dim() const {
+  std::int64_t dim = options_.embedding_dim;
+  for (const auto& feature : features_) {
+    const std::int64_t width = feature.categorical ? std::min<std::int64_t>(options_.feature_dim, feature.n_codes) : 1;
+    dim += width * ((feature.history ? 1 : 0) + (feature.context ? 1 : 0));
+  }
+  return dim;
+}
+
+void GruSession::initialize(std::uint64_t seed) {
+  const at::NoGradGuard no_grad;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const auto& [name, tensor] = parameters_[i];
+    Start start;
+    if (name == "item_embedding.weight" || name == "output_embedding.weight") {
+      start = {Fill::kNormal, options_.init_std};
+    } else if (begins_with(name, "features.")) {
+      start = {Fill::kNormal, 1.0};
+    } else if (ends_with(name, "norm.weight")) {
+      start = {Fill::kOne, 0};
+    } else if (name.find(".gru.") != std::string::npos) {
+      start = {Fill::kUniform, 1 / std::sqrt(static_cast<double>(options_.hidden_dim))};
+    } else if (ends_with(name, "projection.weight") || ends_with(name, "ffn_in.weight") ||
+               ends_with(name, "ffn_out.weight")) {
+      start = {Fill::kUniform, 1 / std::sqrt(static_cast<double>(tensor.size(1)))};
+    } else if (ends_with(name, "projection.bias") || ends_with(name, "ffn_in.bias") ||
+               ends_with(name, "ffn_out.bias")) {
+      const at::Tensor weight = parameters_[i - 1].second;  // a linear's weight stands before its bias
+      start = {Fill::kUniform, 1 / std::sqrt(static_cast<double>(weight.size(1)))};
+    }
+    Random random(seed, i);
+    at::Tensor values = at::empty(tensor.sizes(), at::kFloat);
+    auto* data = values.mutable_data_ptr<float>();
+    for (std::int64_t j = 0; j < values.numel(); ++j) {
+      switch (start.fill) {
+        case Fill::kZero: data[j] = 0; break;
+        case Fill::kOne: data[j] = 1; break;
+        case Fill::kNormal: data[j] = static_cast<float>(start.width * random.normal()); break;
+        case Fill::kUniform: data[j] = static_cast<float>(start.width * (2 * random.uniform() - 1)); break;
+      }
+    }
+    tensor.copy_(values);
+  }
+}
+
+at::Tensor GruSession::embed_items(const at::Tensor& rows) {
+  return at::embedding(parameter("item_embedding.weight"), rows, /*padding_idx=*/-1, /*scale_grad_by_freq=*/false,
+                       sparse_gradients);
+}
+
+at::Tensor GruSession::item_vectors() {
+  at::Tensor vectors =
+      options_.tied ? parameter("item_embedding.weight").narrow(0, 0, n_items_) : parameter("output_embedding.weight");
+  return options_.normalize ? unit_rows(vectors) : vectors;
+}
+
+at::Tensor GruSession::output_vectors(const at::Tensor& rows) {
+  const at::Tensor vectors =
+      at::embedding(parameter(options_.tied ? "item_embedding.weight" : "output_embedding.weight"), rows,
+                    /*padding_idx=*/-1, /*scale_grad_by_freq=*/false, sparse_gradients);
+  return options_.normalize ? unit_rows(vectors) : vectors;
+}
+
+at::Tensor GruSession::output_bias() { return options_.output_bias ? parameter("output_bias") : at::Tensor(); }
+
+at::Tensor GruSession::output_bias(const at::Tensor& rows) {
+  return options_.output_bias ? parameter("output_bias").index_select(0, rows) : at::Tensor();
+}
+
+at::Tensor GruSession::visited_weights() {
+  return options_.visited_weights ? parameter("visited_weights") : at::Tensor();
+}
+
+at::Tensor GruSession::input(const batching::Batch& batch) {
+  std::vector<at::Tensor> parts{embed_items(batch.items)};
+  const auto append = [&](const features::FeatureSpec& feature, const at::Tensor& column) {
+    parts.push_back(feature.categorical ? at::embedding(parameter("features." + feature.name + ".weight"), column)
+                                        : column.unsqueeze(1));
+  };
+  std::size_t n_history = 0, n_context = 0;
+  for (const auto& feature : features_) {
+    n_history += feature.history ? 1 : 0;
+    n_context += feature.context ? 1 : 0;
+  }
+  if (batch.history.size() != n_history || batch.context.size() != n_context) {
+    throw std::invalid_argument("GruSession: the batch has " + std::to_string(batch.history.size()) + " history and " +
+                                std::to_string(batch.context.size()) + " context features; the model reads " +
+                                std::to_string(n_history) + " and " + std::to_string(n_context));
+  }
+  std::size_t next = 0;
+  for (const auto& feature : features_) {
+    if (feature.history) append(feature, batch.history[next++]);
+  }
+  next = 0;
+  for (const auto& feature : features_) {
+    if (feature.context) append(feature, batch.context[next++]);
+  }
+  return parts.size() == 1 ? parts.front() : at::cat(parts, 1);
+}
+
+at::Tensor GruSession::states(const batching::Batch& batch, bool training) {
+  const auto norm = [&](const at::Tensor& x, const std::string& name) {
+    return at::layer_norm(x, {x.size(1)}, parameter(name + ".weight"), parameter(name + ".bias"), kNormEpsilon);
+  };
+  const auto linear = [&](const at::Tensor& x, const std::string& name) {
+    return at::linear(x, parameter(name + ".weight"), parameter(name + ".bias"));
+  };
+  const auto dropout = [&](const at::Tensor& x, double p) { return training && p > 0 ? at::dropout(x, p, true) : x; };
+
+  at::Tensor x = dropout(input(batch), options_.embedding_dropout);
+  if (options_.layer_norm) x = norm(x, "input_norm");
+  if (has("input_projection.weight")) x = linear(x, "input_projection");
+  for (std::int64_t l = 0; l < options_.n_layers; ++l) {
+    const at::Tensor y = options_.layer_norm && options_.residual ? norm(x, layer_name(l, "norm")) : x;
+    const at::Tensor g = gru_layer(y, batch.batch_sizes, parameter(layer_name(l, "gru.weight_ih")),
+                                   parameter(layer_name(l, "gru.weight_hh")), parameter(layer_name(l, "gru.bias_ih")),
+                                   parameter(layer_name(l, "gru.bias_hh")), training && bf16);
+    const at::Tensor dropped = dropout(g, options_.hidden_dropout);
+    x = options_.residual ? x + dropped : dropped;
+    if (options_.feed_forward_dim > 0) {
+      const at::Tensor inner = at::gelu(linear(norm(x, layer_name(l, "ffn_norm")), layer_name(l, "ffn_in")));
+      x = x + dropout(linear(inner, layer_name(l, "ffn_out")), options_.hidden_dropout);
+    }
+  }
+  return x;
+}
+
+at::Tensor GruSession::project(at::Tensor x) {
+  if (options_.layer_norm) {
+    x = at::layer_norm(x, {x.size(1)}, parameter("output_norm.weight"), parameter("output_norm.bias"), kNormEpsilon);
+  }
+  if (has("output_projection.weight")) {
+    x = at::linear(x, parameter("output_projection.weight"), parameter("output_projection.bias"));
+  }
+  return options_.normalize ? unit_rows(x) * options_.scale : x;
+}
+
+at::Tensor GruSession::forward(const batching::Batch& batch, bool training) {
+  const at::AutoGradMode gradient_mode(training && at::GradMode::is_enabled());
+  return project(states(batch, training));
+}
+
+at::Tensor GruSession::last(const batching::Batch& batch) {
+  const at::NoGradGuard no_grad;
+  std::vector<std::int64_t> positions = batch.last_positions();
+  const at::Tensor index = at::tensor(positions, at::kLong).to(device());
+  return project(states(batch, false).index_select(0, index));
+}
+
+void GruSession::to(at::Device device) {
+  for (auto& [name, tensor] : parameters_) {
+    if (tensor.device() == device) continue;
+    tensor = tensor.detach().to(device);
+    tensor.requires_grad_(true);
+  }
+}
+
+at::Device GruSession::device() const { return parameters_.front().second.device(); }
+
+double GruSession::flop_per_position() const {
+  double weights = 0;
+  for (const auto& [name, tensor] : parameters_) {
+    const bool table =
+        name == "item_embedding.weight" || name == "output_embedding.weight" || begins_with(name, "features.");
+    if (tensor.dim() == 2 && !table) weights += static_cast<double>(tensor.numel());
+  }
+  return 6 * weights;  // 2 forward, 2 for the gradient of the input, 2 for that of the weights
+}
+
+}  // namespace segue::models
