@@ -3,7 +3,7 @@
 
 usage: unittest_runner.py FILE_test.py [unittest arguments]
 
-With GTEST_OUTPUT=xml:DIR/ in the environment, DIR/FILE_test.xml gets one <testcase> a test, so that tools/test counts the
+With GTEST_OUTPUT=xml:PREFIX in the environment, PREFIX + FILE_test.xml gets one <testcase> a test, so that tools/test counts the
 cases of Python tests and of C++ tests in one way.
 """
 import importlib.util
@@ -66,7 +66,7 @@ def main():
     program = unittest.main(module=module, argv=[file.name, *sys.argv[2:]], testRunner=runner, exit=False)
     output = os.environ.get("GTEST_OUTPUT", "")
     if output.startswith("xml:"):
-        write_xml(pathlib.Path(output[len("xml:"):]) / f"{file.stem}.xml", file.stem, program.result.outcomes)
+        write_xml(pathlib.Path(output[len("xml:"):] + f"{file.stem}.xml"), file.stem, program.result.outcomes)
     sys.exit(not program.result.wasSuccessful())
 
 
