@@ -21,9 +21,9 @@ std::shared_ptr<arrow::Table> read_table(const std::filesystem::path& path) {
   if (!file.ok()) throw fail(file.status().message());
   auto reader = parquet::arrow::OpenFile(*file, arrow::default_memory_pool());
   if (!reader.ok()) throw fail(reader.status().message());
-  std::shared_ptr<arrow::Table> read;
-  if (const auto status = (*reader)->ReadTable(&read); !status.ok()) throw fail(status.message());
-  auto table = read->CombineChunks();
+  auto read = (*reader)->ReadTable();
+  if (!read.ok()) throw fail(read.status().message());
+  auto table = (*read)->CombineChunks();
   if (!table.ok()) throw fail(table.status().message());
   return *table;
 }

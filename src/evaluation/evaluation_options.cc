@@ -1,4 +1,8 @@
+#include <algorithm>
+#include <stdexcept>
+
 #include "evaluation/evaluate.h"
+#include "ranking/metrics.h"
 
 namespace segue::evaluation {
 
