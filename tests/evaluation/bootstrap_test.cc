@@ -63,7 +63,8 @@ TEST(BootstrapTest, DoesNotDependOnThreads) {
 }
 
 TEST(BootstrapTest, RejectsRowsOfUnequalLength) {
-  EXPECT_THROW(bootstrap_means(std::vector<ClusterSums>{ClusterSums(3)}, ClusterSums(4), 10, 1, 1), std::invalid_argument);
+  EXPECT_THROW(bootstrap_means(std::vector<ClusterSums>{ClusterSums(3)}, ClusterSums(4), 10, 1, 1),
+               std::invalid_argument);
 }
 
 TEST(PercentileIntervalTest, InterpolatesOrderStatistics) {
