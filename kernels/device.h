@@ -6,7 +6,7 @@ namespace segue::kernels {
 
 /// Where a kernel runs, and so where every pointer handed to it must point.
 struct Device {
-  enum class Kind { kReference, kCpu, kCuda };   ///< kReference: the scalar definition, for tests
+  enum class Kind { kReference, kCpu, kCuda };  ///< kReference: the scalar definition, for tests
 
   Kind kind = Kind::kCpu;
   int n_threads = 1;       ///< CPU

@@ -13,9 +13,10 @@ inline constexpr std::int32_t kNoItemRow = -1;                                  
 
 /// Items to search, all on the device of the call. Rows below 2^31.
 struct ItemMatrix {
-  MatrixView<const float> vectors;       ///< [n_items, dim]
-  const float* bias = nullptr;           ///< [n_items], or nullptr for 0
-  const std::uint32_t* allowed = nullptr;  ///< bitset of [ceil(n_items / 32)] words, bit set = may be selected; nullptr: all
+  MatrixView<const float> vectors;  ///< [n_items, dim]
+  const float* bias = nullptr;      ///< [n_items], or nullptr for 0
+  const std::uint32_t* allowed =
+      nullptr;  ///< bitset of [ceil(n_items / 32)] words, bit set = may be selected; nullptr: all
 };
 
 /// Short per-query lists, CSR: query q owns items[offsets[q] .. offsets[q+1]). offsets nullptr: no lists.
@@ -28,25 +29,27 @@ struct ItemLists {
 ///
 /// **The score of a pair is defined**, the same bits on every device, tile, batch and thread count:
 ///     acc = bias (0 without one); for i = 0 .. dim-1: acc = fma(query[i], item[i], acc)        in float32
-/// The order is total: a higher score first; equal scores (0.0 = -0.0) by lower row; NaN, -inf, items not `allowed` and the
-/// query's `excluded` items are never selected; a query with m < k candidates ends in k - m slots of (-inf, kNoItemRow).
-/// So the first k of a longer list are the shorter list.
+/// The order is total: a higher score first; equal scores (0.0 = -0.0) by lower row; NaN, -inf, items not `allowed` and
+/// the query's `excluded` items are never selected; a query with m < k candidates ends in k - m slots of (-inf,
+/// kNoItemRow). So the first k of a longer list are the shorter list.
 ///
 /// @param queries   [n_queries, dim]
 /// @param k         1 .. n_items and beyond (empty slots)
 /// @param scores    [n_queries, k];  @param rows [n_queries, k]
-/// @throws std::invalid_argument  k < 1, shapes that disagree;  DeviceFailure  no such device in this build or machine, or a launch failed
+/// @throws std::invalid_argument  k < 1, shapes that disagree;  DeviceFailure  no such device in this build or machine,
+/// or a launch failed
 void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
            MatrixView<float> scores, MatrixView<std::int32_t> rows, const Device& device);
 
 /// The second entry: selects from rows of scores that something else made, under the same order.
 /// @param scores  [n_rows, n_cols]
-void select_top_k(MatrixView<const float> scores, std::int64_t k, MatrixView<float> best, MatrixView<std::int32_t> columns,
-                  const Device& device);
+void select_top_k(MatrixView<const float> scores, std::int64_t k, MatrixView<float> best,
+                  MatrixView<std::int32_t> columns, const Device& device);
 
 /// All defined scores, [n_queries, n_items]: what evaluation ranks from. No filter is applied. On a CPU: about the fp32
 /// arithmetic floor by register blocking over packed panels of items.
-void score_all(MatrixView<const float> queries, const ItemMatrix& items, MatrixView<float> scores, const Device& device);
+void score_all(MatrixView<const float> queries, const ItemMatrix& items, MatrixView<float> scores,
+               const Device& device);
 
 /// The defined score of one pair (host).
 float defined_score(const float* query, const float* item, std::int64_t dim, float bias);

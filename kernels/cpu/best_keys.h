@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "kernels/sortable_key.h"
+
+namespace segue::kernels::cpu {
+
+/// Keeps the best k of the keys it is given: a buffer of twice as many, cut back to k when full, so that a key costs a
+/// constant on average whatever the order of arrival. Rows must arrive rising, so that a score equal to the threshold
+/// loses.
+class BestKeys {
+ public:
+  explicit BestKeys(std::int64_t k) : k_(static_cast<std::size_t>(k)) {}
+  void clear() {
+    keys_.clear();
+    threshold_ = kMaskedScore;
+  }
+  /// Only scores above this one can still enter.
+  [[nodiscard]] float threshold() const { return threshold_; }
+  void add(SortableKey key);
+  /// Adds keys of any rows; threshold() means nothing afterwards.
+  void merge(const BestKeys& other);
+  /// Sorts, best first, cuts to k and writes k slots, the last ones empty where keys are missing.
+  void write(float* scores, std::int32_t* rows);
+
+ private:
+  void cut();
+  std::size_t k_;
+  float threshold_ = kMaskedScore;
+  std::vector<SortableKey> keys_;
+};
+
+}  // namespace segue::kernels::cpu

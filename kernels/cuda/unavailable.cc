@@ -1,0 +1,35 @@
+// Stands in for every CUDA implementation in a build without CUDA.
+
+#include "kernels/device_memory.h"
+#include "kernels/implementations.h"
+
+namespace segue::kernels {
+namespace {
+
+[[noreturn]] void fail() {
+  throw DeviceFailure("this build has no CUDA kernels: configure with -DSEGUE_CUDA=ON, or choose the CPU");
+}
+
+}  // namespace
+
+int cuda_device_count() { return 0; }
+
+void* allocate_on_device(std::size_t) { fail(); }
+void free_on_device(void*) {}
+void copy_to_device(void*, const void*, std::size_t) { fail(); }
+void copy_from_device(void*, const void*, std::size_t) { fail(); }
+void wait_for_device() { fail(); }
+
+namespace cuda {
+
+void top_k(MatrixView<const float>, const ItemMatrix&, const ItemLists&, std::int64_t, MatrixView<float>,
+           MatrixView<std::int32_t>, void*) {
+  fail();
+}
+
+void select_top_k(MatrixView<const float>, std::int64_t, MatrixView<float>, MatrixView<std::int32_t>, void*) { fail(); }
+
+void score_all(MatrixView<const float>, const ItemMatrix&, MatrixView<float>, void*) { fail(); }
+
+}  // namespace cuda
+}  // namespace segue::kernels

@@ -1,0 +1,36 @@
+#pragma once
+
+// The implementations behind the public headers; top_k.cc chooses among them. Arguments are checked already, and no
+// extent is zero.
+
+#include <cstdint>
+
+#include "kernels/top_k.h"
+
+namespace segue::kernels {
+
+namespace reference {
+void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
+           MatrixView<float> scores, MatrixView<std::int32_t> rows);
+void select_top_k(MatrixView<const float> scores, std::int64_t k, MatrixView<float> best,
+                  MatrixView<std::int32_t> columns);
+void score_all(MatrixView<const float> queries, const ItemMatrix& items, MatrixView<float> scores);
+}  // namespace reference
+
+namespace cpu {
+void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
+           MatrixView<float> scores, MatrixView<std::int32_t> rows, int n_threads);
+void select_top_k(MatrixView<const float> scores, std::int64_t k, MatrixView<float> best,
+                  MatrixView<std::int32_t> columns, int n_threads);
+void score_all(MatrixView<const float> queries, const ItemMatrix& items, MatrixView<float> scores, int n_threads);
+}  // namespace cpu
+
+namespace cuda {
+void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
+           MatrixView<float> scores, MatrixView<std::int32_t> rows, void* stream);
+void select_top_k(MatrixView<const float> scores, std::int64_t k, MatrixView<float> best,
+                  MatrixView<std::int32_t> columns, void* stream);
+void score_all(MatrixView<const float> queries, const ItemMatrix& items, MatrixView<float> scores, void* stream);
+}  // namespace cuda
+
+}  // namespace segue::kernels
