@@ -3,13 +3,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/host_device.h"
 #include "kernels/top_k.h"
-
-#ifdef __CUDACC__
-#define SEGUE_HOST_DEVICE __host__ __device__
-#else
-#define SEGUE_HOST_DEVICE
-#endif
 
 namespace segue::kernels {
 
