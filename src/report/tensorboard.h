@@ -7,8 +7,11 @@
 
 namespace segue::report {
 
-/// Writes scalars as a TensorBoard event file (TFRecord framing with masked CRC-32C; protobuf by hand: notes of the format in
-/// the source). Appends; a resumed run opens a further file.
+/// CRC-32C (Castagnoli) of the bytes, as the record framing uses it.
+std::uint32_t crc32c(const std::string& bytes);
+
+/// Writes scalars as a TensorBoard event file (TFRecord framing with masked CRC-32C; protobuf by hand: notes of the
+/// format in the source). Appends; a resumed run opens a further file.
 class TensorBoardWriter {
  public:
   explicit TensorBoardWriter(const std::filesystem::path& directory);
