@@ -14,12 +14,12 @@ namespace segue::ranking {
 struct MetricName {
   std::string name;
   std::int64_t k = 10;
-  static MetricName parse(const std::string& text);   ///< std::invalid_argument with the list of names
+  static MetricName parse(const std::string& text);  ///< std::invalid_argument with the list of names
   [[nodiscard]] std::string text() const;
 };
 
-/// The value of a per-query metric for a target at `rank` (from 1; 0: not found), one relevant item: hit_rate = recall =
-/// [rank <= k], precision = hit / k, mrr = 1 / rank, ndcg = 1 / log2(rank + 1), each 0 beyond k. Not for coverage.
+/// The value of a per-query metric for a target at `rank` (from 1; 0: not found), one relevant item: hit_rate = recall
+/// = [rank <= k], precision = hit / k, mrr = 1 / rank, ndcg = 1 / log2(rank + 1), each 0 beyond k. Not for coverage.
 double metric_value(const MetricName& metric, std::int64_t rank);
 
 /// Averages over queries, streamed. Coverage = share of the catalogue that occurs in some list's first k.

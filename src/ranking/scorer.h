@@ -10,16 +10,16 @@
 
 namespace segue::ranking {
 
-/// One ranking question about a dataset: the event at `position` is to be predicted from the events [begin, position) of its
-/// sequence. Positions index the dataset's event columns.
+/// One ranking question about a dataset: the event at `position` is to be predicted from the events [begin, position)
+/// of its sequence. Positions index the dataset's event columns.
 struct Query {
   std::int64_t sequence = 0;
   std::int64_t begin = 0;
   std::int64_t position = 0;
 };
 
-/// Scores the whole catalogue for queries. A scorer sees a target's position, never its item: it may read event features of
-/// `position` that are marked as context, and items only before it.
+/// Scores the whole catalogue for queries. A scorer sees a target's position, never its item: it may read event
+/// features of `position` that are marked as context, and items only before it.
 class Scorer {
  public:
   virtual ~Scorer() = default;
@@ -27,8 +27,8 @@ class Scorer {
   /// Fills scores [queries.size(), n_items]; a higher score ranks first; -inf hides an item.
   /// Queries of one sequence stand next to each other in rising position.
   virtual void score(std::span<const Query> queries, kernels::MatrixView<float> scores) = 0;
-  /// Count baselines declare how equal scores are ordered: a permutation of the items, first wins. Empty: a model; its ties
-  /// rank the target last.
+  /// Count baselines declare how equal scores are ordered: a permutation of the items, first wins. Empty: a model; its
+  /// ties rank the target last.
   [[nodiscard]] virtual std::span<const ItemRow> tie_order() const { return {}; }
 };
 

@@ -1,0 +1,165 @@
+// Scores of a block of queries, then their ranks and lists, while the scorer works on the next block: two half blocks
+// are in flight, so that no more than block_queries rows of scores exist. Blocks are cut by block_queries alone, never
+// by the number of threads, so that a model sees the same batches everywhere.
+
+#include <algorithm>
+#include <cmath>
+#include <future>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+#include "kernels/top_k.h"
+#include "ranking/ranker.h"
+#include "support/threads.h"
+
+namespace segue::ranking {
+namespace {
+
+constexpr float kHidden = -std::numeric_limits<float>::infinity();
+
+struct RankOfTarget {
+  std::int64_t rank = 0;
+  bool tied = false;
+};
+
+/// Among `scores`, in which equal scores stand in their tie order if `tie_ordered`; otherwise the target loses every
+/// tie.
+RankOfTarget rank_of(std::span<const float> scores, std::size_t target, bool tie_ordered) {
+  const float score = scores[target];
+  if (std::isnan(score) || score == kHidden) return {};
+  std::int64_t n_above = 0;
+  std::int64_t n_equal_before = 0;
+  std::int64_t n_equal_after = 0;
+  for (std::size_t i = 0; i < target; ++i) {
+    n_above += scores[i] > score ? 1 : 0;
+    n_equal_before += scores[i] == score ? 1 : 0;
+  }
+  for (std::size_t i = target + 1; i < scores.size(); ++i) {
+    n_above += scores[i] > score ? 1 : 0;
+    n_equal_after += scores[i] == score ? 1 : 0;
+  }
+  return {1 + n_above + n_equal_before + (tie_ordered ? 0 : n_equal_after), n_equal_before + n_equal_after > 0};
+}
+
+/// Half a block: its scores, and what was made of them.
+struct HalfBlock {
+  std::span<const Query> queries;
+  std::vector<float> scores;  ///< [queries, n_items]
+  std::vector<Ranking> rankings;
+  std::vector<ItemRow> items;      ///< [queries, max_k]
+  std::vector<float> item_scores;  ///< [queries, max_k]
+};
+
+class BlockRanker {
+ public:
+  BlockRanker(const Dataset& dataset, std::span<const ItemRow> tie_order, const RankingProtocol& protocol,
+              int n_threads)
+      : item_rows_(dataset.item_rows()),
+        n_items_(static_cast<std::size_t>(dataset.n_items())),
+        tie_order_(tie_order),
+        protocol_(protocol),
+        n_threads_(n_threads) {
+    if (tie_order.empty()) return;
+    if (tie_order.size() != n_items_) {
+      throw std::invalid_argument("tie_order has " + std::to_string(tie_order.size()) + " items, the dataset " +
+                                  std::to_string(n_items_));
+    }
+    place_.resize(n_items_);
+    for (std::size_t i = 0; i < n_items_; ++i) place_[static_cast<std::size_t>(tie_order[i])] = i;
+  }
+
+  void rank(HalfBlock& block) const {
+    const auto n_queries = static_cast<std::int64_t>(block.queries.size());
+    const auto k = static_cast<std::size_t>(protocol_.max_k);
+    block.rankings.assign(block.queries.size(), {});
+    block.items.resize(block.queries.size() * k);
+    block.item_scores.resize(block.queries.size() * k);
+    parallel_ranges(n_queries, 1, n_threads_, [&](std::int64_t begin, std::int64_t end, int) {
+      std::vector<float> ordered;
+      for (std::int64_t q = begin; q < end; ++q) rank_target(block, static_cast<std::size_t>(q), ordered);
+    });
+    kernels::select_top_k({block.scores.data(), n_queries, static_cast<std::int64_t>(n_items_)}, protocol_.max_k,
+                          {block.item_scores.data(), n_queries, protocol_.max_k},
+                          {block.items.data(), n_queries, protocol_.max_k},
+                          {kernels::Device::Kind::kCpu, n_threads_, nullptr});
+    if (!tie_order_.empty()) {
+      for (ItemRow& item : block.items) item = item == kNoItem ? kNoItem : tie_order_[static_cast<std::size_t>(item)];
+    }
+    for (std::size_t q = 0; q < block.queries.size(); ++q) {
+      block.rankings[q].items = std::span(block.items).subspan(q * k, k);
+      block.rankings[q].scores = std::span(block.item_scores).subspan(q * k, k);
+    }
+  }
+
+ private:
+  /// Also leaves the row of scores masked and in tie order, ready for the selection of the list.
+  void rank_target(HalfBlock& block, std::size_t q, std::vector<float>& ordered) const {
+    const Query& query = block.queries[q];
+    const std::span<float> scores = std::span(block.scores).subspan(q * n_items_, n_items_);
+    const ItemRow target = item_rows_[static_cast<std::size_t>(query.position)];
+    const bool known = target >= 0 && static_cast<std::size_t>(target) < n_items_;
+    if (protocol_.hide_seen) {
+      for (std::int64_t i = query.begin; i < query.position; ++i) {
+        const ItemRow seen = item_rows_[static_cast<std::size_t>(i)];
+        if (seen != target && seen >= 0 && static_cast<std::size_t>(seen) < n_items_) {
+          scores[static_cast<std::size_t>(seen)] = kHidden;
+        }
+      }
+    }
+    auto place = static_cast<std::size_t>(known ? target : 0);
+    if (!tie_order_.empty()) {
+      ordered.resize(n_items_);
+      for (std::size_t i = 0; i < n_items_; ++i) ordered[i] = scores[static_cast<std::size_t>(tie_order_[i])];
+      std::copy(ordered.begin(), ordered.end(), scores.begin());
+      place = place_[place];
+    }
+    const RankOfTarget found = known ? rank_of(scores, place, !tie_order_.empty()) : RankOfTarget{};
+    Ranking& ranking = block.rankings[q];
+    ranking.query = &query;
+    ranking.target = target;
+    ranking.rank = found.rank;
+    ranking.tied = found.tied;
+  }
+
+  std::span<const ItemRow> item_rows_;
+  std::size_t n_items_;
+  std::span<const ItemRow> tie_order_;
+  std::vector<std::size_t> place_;  ///< of an item in the tie order
+  RankingProtocol protocol_;
+  int n_threads_;
+};
+
+}  // namespace
+
+void rank_all(const Dataset& dataset, Scorer& scorer, std::span<const Query> queries, const RankingProtocol& protocol,
+              int n_threads, const std::function<void(const Ranking&)>& consume, std::int64_t block_queries) {
+  if (protocol.max_k < 1)
+    throw std::invalid_argument("rank_all: max_k is " + std::to_string(protocol.max_k) + ", below 1");
+  if (block_queries < 1) throw std::invalid_argument("rank_all: block_queries must be 1 or more");
+  if (dataset.n_items() < 1) throw std::invalid_argument("rank_all: the dataset has no items");
+  const BlockRanker ranker(dataset, scorer.tie_order(), protocol, n_threads);
+  const auto half = static_cast<std::size_t>(std::max<std::int64_t>(1, block_queries / 2));
+  const auto n_items = static_cast<std::size_t>(dataset.n_items());
+
+  HalfBlock blocks[2];
+  std::future<void> ranked;  // of the block before the one that is being scored
+  const auto deliver = [&](const HalfBlock& block) {
+    ranked.get();
+    for (const Ranking& ranking : block.rankings) consume(ranking);
+  };
+  std::size_t n_blocks = 0;
+  for (std::size_t first = 0; first < queries.size(); first += half, ++n_blocks) {
+    HalfBlock& block = blocks[n_blocks % 2];
+    block.queries = queries.subspan(first, std::min(half, queries.size() - first));
+    block.scores.resize(block.queries.size() * n_items);
+    scorer.score(block.queries, {block.scores.data(), static_cast<std::int64_t>(block.queries.size()),
+                                 static_cast<std::int64_t>(n_items)});
+    if (n_blocks > 0) deliver(blocks[(n_blocks - 1) % 2]);
+    const auto policy = n_threads > 1 ? std::launch::async : std::launch::deferred;
+    ranked = std::async(policy, [&ranker, &block] { ranker.rank(block); });
+  }
+  if (n_blocks > 0) deliver(blocks[(n_blocks - 1) % 2]);
+}
+
+}  // namespace segue::ranking
