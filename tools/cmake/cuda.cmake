@@ -1,0 +1,34 @@
+# The CUDA compiler out of its wheel: no system CUDA is needed, and none is looked for. The wheels hold no unversioned
+# libcudart.so, so find_package(CUDAToolkit) would fail; the CUDA language links the static run-time by itself.
+option(SEGUE_CUDA_ALL_TARGETS "Compile the kernels for every GPU generation that nvcc knows and we name" OFF)
+
+if(NOT CMAKE_CUDA_COMPILER)
+  set(segue_nvcc ${SEGUE_SITE_PACKAGES}/nvidia/cu13/bin/nvcc)
+  if(NOT EXISTS ${segue_nvcc})
+    message(FATAL_ERROR "No nvcc in ${SEGUE_VENV}: run tools/setup, or configure with -DSEGUE_CUDA=OFF")
+  endif()
+  set(CMAKE_CUDA_COMPILER ${segue_nvcc})
+endif()
+
+if(SEGUE_CUDA_ALL_TARGETS)
+  set(CMAKE_CUDA_ARCHITECTURES 80-real 86-real 89-real 90a-real 100-real 120-real 80-virtual)
+elseif(NOT CMAKE_CUDA_ARCHITECTURES)
+  # The GPU of this machine, or without one: Hopper, and PTX that every later generation compiles for itself.
+  set(CMAKE_CUDA_ARCHITECTURES 90a-real 80-virtual)
+  find_program(SEGUE_NVIDIA_SMI nvidia-smi)
+  if(SEGUE_NVIDIA_SMI)
+    execute_process(COMMAND ${SEGUE_NVIDIA_SMI} --query-gpu=compute_cap --format=csv,noheader
+      OUTPUT_VARIABLE segue_capability RESULT_VARIABLE segue_failed OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+    if(NOT segue_failed AND segue_capability MATCHES "^([0-9]+)\\.([0-9])")
+      set(CMAKE_CUDA_ARCHITECTURES ${CMAKE_MATCH_1}${CMAKE_MATCH_2}-real)
+      if(segue_capability MATCHES "^9\\.0")
+        set(CMAKE_CUDA_ARCHITECTURES 90a-real)
+      endif()
+    endif()
+  endif()
+endif()
+
+enable_language(CUDA)
+# CMake 3.25 knows no C++20 dialect of nvcc 13; the scores are defined to the last bit, so no silent contraction here either.
+add_compile_options($<$<COMPILE_LANGUAGE:CUDA>:-std=c++20> $<$<COMPILE_LANGUAGE:CUDA>:--fmad=false>)
+message(STATUS "CUDA kernels for ${CMAKE_CUDA_ARCHITECTURES}")
