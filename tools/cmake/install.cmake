@@ -21,7 +21,7 @@ install(CODE [==[
     RESOLVED_DEPENDENCIES_VAR found
     UNRESOLVED_DEPENDENCIES_VAR missing
     CONFLICTING_DEPENDENCIES_PREFIX conflicting
-    PRE_EXCLUDE_REGEXES [=[^(ld-linux.*|libc|libm|libmvec|libpthread|libdl|librt|libresolv|libstdc\+\+|libgcc_s)\.so.*]=])
+    PRE_EXCLUDE_REGEXES [=[^(ld-linux.*|libc|libm|libmvec|libpthread|libdl|librt|libutil|libresolv|libstdc\+\+|libgcc_s)\.so.*]=])
   if(missing)
     message(FATAL_ERROR "Libraries that were not found: ${missing}")
   endif()
