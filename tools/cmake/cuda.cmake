@@ -29,6 +29,8 @@ elseif(NOT CMAKE_CUDA_ARCHITECTURES)
 endif()
 
 enable_language(CUDA)
-# CMake 3.25 knows no C++20 dialect of nvcc 13; the scores are defined to the last bit, so no silent contraction here either.
-add_compile_options($<$<COMPILE_LANGUAGE:CUDA>:-std=c++20> $<$<COMPILE_LANGUAGE:CUDA>:--fmad=false>)
+# CMake 3.25 knows no C++20 dialect of nvcc 13, and takes CMAKE_CXX_STANDARD for CUDA's unless told another.
+set(CMAKE_CUDA_STANDARD 17)
+# The scores are defined to the last bit: no silent contraction here either.
+add_compile_options($<$<COMPILE_LANGUAGE:CUDA>:--fmad=false>)
 message(STATUS "CUDA kernels for ${CMAKE_CUDA_ARCHITECTURES}")
