@@ -1,63 +1,56 @@
+// First order: how often the candidate followed the last item of the history, in consecutive training events.
+
 #include <algorithm>
 
-#include "baselines/training_counts.h"
+#include "baselines/baseline.h"
+#include "baselines/sparse_rows.h"
 
 namespace segue::baselines {
 namespace {
 
-/// First-order Markov chain: how often an item followed the last one in training. What never followed ranks by the tie
-/// order.
-class Markov : public ranking::Scorer {
+class Markov : public Baseline {
  public:
-  Markov(const Dataset& dataset, const TrainingPart& training, const BaselineOptions& options) : dataset_(&dataset) {
-    ties_ = tie_permutation(training.item_counts(), options.ties);
-    const auto n_items = static_cast<std::uint64_t>(training.n_items());
+  Markov(TrainingEvents training, TieOrder ties) : Baseline("markov", std::move(training), ties) {
+    // Sorted pairs, then runs of equal ones: no hash, and memory of 8 bytes an event.
     std::vector<std::uint64_t> pairs;
-    for (std::int64_t sequence = 0; sequence < training.n_sequences(); ++sequence) {
-      const auto items = training.items(sequence);
+    for (std::int64_t s = 0; s < events().n_sequences(); ++s) {
+      const auto items = events().sequence(s);
       for (std::size_t i = 1; i < items.size(); ++i) {
-        const auto from = static_cast<std::uint64_t>(items[i - 1]), to = static_cast<std::uint64_t>(items[i]);
-        if (from < n_items && to < n_items) pairs.push_back(from * n_items + to);
+        if (!events().is_known(items[i - 1]) || !events().is_known(items[i])) continue;
+        pairs.push_back(static_cast<std::uint64_t>(items[i - 1]) << 32 | static_cast<std::uint64_t>(items[i]));
       }
     }
     std::sort(pairs.begin(), pairs.end());
-    std::uint64_t row = 0;
+    std::size_t from = 0;
     for (std::size_t i = 0; i < pairs.size();) {
       std::size_t end = i;
       while (end < pairs.size() && pairs[end] == pairs[i]) ++end;
-      for (; row < pairs[i] / n_items; ++row) next_.end_row();
-      next_.items.push_back(static_cast<ItemRow>(pairs[i] % n_items));
-      next_.values.push_back(static_cast<float>(end - i));
+      for (const auto item = static_cast<std::size_t>(pairs[i] >> 32); from < item; ++from) {
+        followers_.offsets.push_back(static_cast<std::int64_t>(followers_.entries.size()));
+      }
+      followers_.entries.push_back({static_cast<ItemRow>(pairs[i] & 0xFFFF'FFFFU), static_cast<float>(end - i)});
       i = end;
     }
-    for (; row < n_items; ++row) next_.end_row();
+    followers_.offsets.resize(events().n_items() + 1, static_cast<std::int64_t>(followers_.entries.size()));
   }
-  [[nodiscard]] std::string name() const override { return "markov"; }
-  [[nodiscard]] std::span<const ItemRow> tie_order() const override { return ties_; }
-  void score(std::span<const ranking::Query> queries, kernels::MatrixView<float> scores) override {
-    for (std::size_t i = 0; i < queries.size(); ++i) {
-      float* row = scores.row(static_cast<std::int64_t>(i));
-      std::fill(row, row + scores.n_cols, 0.0F);
-      if (queries[i].position == queries[i].begin) continue;
-      const auto last = dataset_->item_rows()[static_cast<std::size_t>(queries[i].position - 1)];
-      if (last >= dataset_->n_items()) continue;
-      for (auto j = next_.begins[static_cast<std::size_t>(last)]; j < next_.begins[static_cast<std::size_t>(last) + 1];
-           ++j)
-        row[next_.items[static_cast<std::size_t>(j)]] = next_.values[static_cast<std::size_t>(j)];
+
+ protected:
+  void score_one(const ranking::Query& query, std::span<float> scores) override {
+    const auto history = events().history(query);
+    if (history.empty() || !events().is_known(history.back())) return;
+    for (const auto& [item, count] : followers_.row(static_cast<std::size_t>(history.back()))) {
+      scores[static_cast<std::size_t>(item)] = count;
     }
   }
 
  private:
-  const Dataset* dataset_;
-  std::vector<ItemRow> ties_;
-  SparseRows next_;
+  SparseRows followers_;
 };
 
 }  // namespace
 
-std::unique_ptr<ranking::Scorer> make_markov(const Dataset& dataset, const TrainingPart& training,
-                                             const BaselineOptions& options) {
-  return std::make_unique<Markov>(dataset, training, options);
+std::unique_ptr<ranking::Scorer> make_markov(TrainingEvents events, const BaselineOptions& options) {
+  return std::make_unique<Markov>(std::move(events), options.ties);
 }
 
 }  // namespace segue::baselines

@@ -1,132 +1,107 @@
+// V-SKNN (Ludewig and Jannach, Evaluation of session-based recommendation algorithms, 2018): sequences like the current
+// one vote for their items. The latest sequences that share an item are candidates; a shared item counts the more the
+// later it stands in the history (linearly); the nearest vote with their similarity, less when their latest shared item
+// lies further back, and for rare items more (inverse document frequency).
+
 #include <algorithm>
 #include <cmath>
-#include <unordered_map>
 
-#include "baselines/training_counts.h"
+#include "baselines/baseline.h"
+#include "baselines/session_index.h"
 
 namespace segue::baselines {
 namespace {
 
-/// Vector multiplication session kNN (Ludewig and Jannach 2018, section 2.3): the items of the running session weigh by
-/// their place (i / length, the last one 1); a training session is as near as the weights of the items it shares; the
-/// nearest ones vote for their items, each vote decayed by how far back the latest shared item stands in the running
-/// session (1 - .1 steps). Votes are weighted by the item's inverse session frequency.
-class VSknn : public ranking::Scorer {
+constexpr double kStepDecay = 0.1;  ///< vote lost for every step back of the latest shared item; none is left after ten
+
+class VSknn : public Baseline {
  public:
-  VSknn(const Dataset& dataset, const TrainingPart& training, const BaselineOptions& options)
-      : dataset_(&dataset),
+  VSknn(TrainingEvents training, const BaselineOptions& options)
+      : Baseline("v_sknn", std::move(training), options.ties),
+        index_(events()),
         n_neighbours_(static_cast<std::size_t>(options.v_sknn_neighbours)),
-        n_candidates_(static_cast<std::size_t>(options.v_sknn_candidates)) {
-    ties_ = tie_permutation(training.item_counts(), options.ties);
-    const auto n_items = static_cast<std::size_t>(training.n_items());
-    // Later sequences first: by the time of their last training event where there are times, else by input order.
-    std::vector<std::int64_t> order;
-    for (std::int64_t s = 0; s < training.n_sequences(); ++s)
-      if (!training.items(s).empty()) order.push_back(s);
-    const auto times = dataset.times_ms();
-    const auto last_time = [&](std::int64_t s) {
-      return times.empty() ? s
-                           : times[static_cast<std::size_t>(dataset.bounds(s).begin) + training.items(s).size() - 1];
-    };
-    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return last_time(a) > last_time(b); });
-    holders_.resize(n_items);
-    for (std::size_t rank = 0; rank < order.size(); ++rank) {
-      auto set = std::vector<ItemRow>(training.items(order[rank]).begin(), training.items(order[rank]).end());
-      std::sort(set.begin(), set.end());
-      set.erase(std::unique(set.begin(), set.end()), set.end());
-      for (const auto item : set) {
-        if (item >= training.n_items()) continue;
-        sets_.items.push_back(item);
-        holders_[static_cast<std::size_t>(item)].push_back(static_cast<std::int32_t>(rank));
-      }
-      sets_.end_row();
+        n_candidates_(static_cast<std::size_t>(options.v_sknn_candidates)),
+        similarity_(index_.n_sessions()),
+        latest_shared_(index_.n_sessions()) {
+    for (std::size_t item = 0; item < events().n_items(); ++item) {
+      const auto n_holding =
+          static_cast<double>(std::max<std::size_t>(1, index_.sessions_of(static_cast<ItemRow>(item)).size()));
+      rarity_.push_back(std::log(static_cast<double>(index_.n_sessions()) / n_holding));
     }
-    for (const auto& holders : holders_)
-      inverse_frequency_.push_back(static_cast<float>(
-          std::log(static_cast<double>(order.size()) / static_cast<double>(std::max<std::size_t>(1, holders.size())))));
   }
-  [[nodiscard]] std::string name() const override { return "v_sknn"; }
-  [[nodiscard]] std::span<const ItemRow> tie_order() const override { return ties_; }
-  void score(std::span<const ranking::Query> queries, kernels::MatrixView<float> scores) override {
-    for (std::size_t i = 0; i < queries.size(); ++i)
-      score_one(queries[i], scores.row(static_cast<std::int64_t>(i)), scores.n_cols);
+
+ protected:
+  void score_one(const ranking::Query& query, std::span<float> scores) override {
+    const auto history = events().history(query);
+    find_candidates(history);
+    const auto nearer = [&](std::int32_t a, std::int32_t b) {
+      const double difference = similarity_[static_cast<std::size_t>(a)] - similarity_[static_cast<std::size_t>(b)];
+      return difference != 0 ? difference > 0 : a > b;
+    };
+    if (candidates_.size() > n_neighbours_) {
+      std::nth_element(candidates_.begin(), candidates_.begin() + static_cast<std::ptrdiff_t>(n_neighbours_),
+                       candidates_.end(), nearer);
+      candidates_.resize(n_neighbours_);
+    }
+    std::sort(candidates_.begin(), candidates_.end());  // one order of summation
+    for (const std::int32_t session : candidates_) {
+      const auto s = static_cast<std::size_t>(session);
+      const auto n_back = static_cast<double>(history.size() - latest_shared_[s]);
+      const double vote = similarity_[s] * std::max(0.0, 1 - kStepDecay * n_back);
+      if (vote <= 0) continue;
+      for (const ItemRow item : index_.items_of(s)) {
+        scores[static_cast<std::size_t>(item)] += static_cast<float>(vote * rarity_[static_cast<std::size_t>(item)]);
+      }
+    }
+    for (const std::int32_t session : touched_) {
+      similarity_[static_cast<std::size_t>(session)] = 0;
+      latest_shared_[static_cast<std::size_t>(session)] = 0;
+    }
   }
 
  private:
-  struct Neighbour {
-    std::int32_t sequence;
-    float similarity;
-    std::int32_t steps_back;
-  };
-
-  void score_one(const ranking::Query& query, float* row, std::int64_t n_items) {
-    std::fill(row, row + n_items, 0.0F);
-    constexpr std::int64_t kLongest = 100;  // a place further back weighs next to nothing
-    const auto begin = std::max(query.begin, query.position - kLongest);
-    const auto length = static_cast<float>(query.position - begin);
-    // From the last item back, so that an item counts by its latest place.
-    std::vector<std::pair<ItemRow, float>> items;
-    std::unordered_map<ItemRow, std::int32_t> steps_back;
-    for (auto p = query.position - 1; p >= begin; --p) {
-      const auto item = dataset_->item_rows()[static_cast<std::size_t>(p)];
-      if (item >= dataset_->n_items() || steps_back.count(item) != 0) continue;
-      steps_back[item] = static_cast<std::int32_t>(query.position - 1 - p);
-      items.emplace_back(item, static_cast<float>(p - begin + 1) / length);
-    }
-    // The latest sequences that share an item: rank numbers fall with age, and each item's list is sorted.
-    std::vector<std::int32_t> candidates;
-    for (const auto& [item, weight] : items) {
-      const auto& holders = holders_[static_cast<std::size_t>(item)];
-      candidates.insert(candidates.end(), holders.begin(),
-                        holders.begin() + static_cast<std::ptrdiff_t>(std::min(holders.size(), n_candidates_)));
-    }
-    std::sort(candidates.begin(), candidates.end());
-    candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
-    if (candidates.size() > n_candidates_) candidates.resize(n_candidates_);
-
-    std::unordered_map<ItemRow, float> weight_of(items.begin(), items.end());
-    std::vector<Neighbour> neighbours;
-    for (const auto sequence : candidates) {
-      Neighbour neighbour{sequence, 0, INT32_MAX};
-      for (auto j = sets_.begins[static_cast<std::size_t>(sequence)];
-           j < sets_.begins[static_cast<std::size_t>(sequence) + 1]; ++j) {
-        const auto item = sets_.items[static_cast<std::size_t>(j)];
-        const auto found = weight_of.find(item);
-        if (found == weight_of.end()) continue;
-        neighbour.similarity += found->second;
-        neighbour.steps_back = std::min(neighbour.steps_back, steps_back[item]);
+  /// Fills candidates_, similarity_ and latest_shared_ (place in the history, from 1).
+  void find_candidates(std::span<const ItemRow> history) {
+    touched_.clear();
+    seen_.clear();
+    for (std::size_t back = 0; back < history.size(); ++back) {
+      const std::size_t place = history.size() - back;
+      const ItemRow item = history[place - 1];
+      if (!events().is_known(item) || std::find(seen_.begin(), seen_.end(), item) != seen_.end()) continue;
+      seen_.push_back(item);
+      auto sessions = index_.sessions_of(item);
+      if (sessions.size() > n_candidates_)
+        sessions = sessions.last(n_candidates_);  // the others are too old in any case
+      for (const std::int32_t session : sessions) {
+        const auto s = static_cast<std::size_t>(session);
+        if (similarity_[s] == 0) {
+          touched_.push_back(session);
+          latest_shared_[s] = place;
+        }
+        similarity_[s] += static_cast<double>(place) / static_cast<double>(history.size());
       }
-      neighbours.push_back(neighbour);
     }
-    const auto kept = std::min(neighbours.size(), n_neighbours_);
-    std::partial_sort(neighbours.begin(), neighbours.begin() + static_cast<std::ptrdiff_t>(kept), neighbours.end(),
-                      [](const Neighbour& a, const Neighbour& b) {
-                        return a.similarity != b.similarity ? a.similarity > b.similarity : a.sequence < b.sequence;
-                      });
-    for (std::size_t n = 0; n < kept; ++n) {
-      const auto& neighbour = neighbours[n];
-      const float vote = neighbour.similarity * std::max(0.0F, 1 - 0.1F * static_cast<float>(neighbour.steps_back + 1));
-      for (auto j = sets_.begins[static_cast<std::size_t>(neighbour.sequence)];
-           j < sets_.begins[static_cast<std::size_t>(neighbour.sequence) + 1]; ++j) {
-        const auto item = static_cast<std::size_t>(sets_.items[static_cast<std::size_t>(j)]);
-        row[item] += vote * inverse_frequency_[item];
-      }
+    candidates_ = touched_;
+    if (candidates_.size() > n_candidates_) {
+      std::nth_element(candidates_.begin(), candidates_.begin() + static_cast<std::ptrdiff_t>(n_candidates_),
+                       candidates_.end(), std::greater<>());
+      candidates_.resize(n_candidates_);
     }
   }
 
-  const Dataset* dataset_;
+  SessionIndex index_;
   std::size_t n_neighbours_, n_candidates_;
-  std::vector<ItemRow> ties_;
-  SparseRows sets_;                                 // training sequences as sets, latest first
-  std::vector<std::vector<std::int32_t>> holders_;  // [n_items] sequences that hold it, latest first
-  std::vector<float> inverse_frequency_;
+  std::vector<double> rarity_;              ///< [n_items]
+  std::vector<double> similarity_;          ///< [n_sessions], 0 between queries
+  std::vector<std::size_t> latest_shared_;  ///< [n_sessions]
+  std::vector<std::int32_t> touched_, candidates_;
+  std::vector<ItemRow> seen_;
 };
 
 }  // namespace
 
-std::unique_ptr<ranking::Scorer> make_v_sknn(const Dataset& dataset, const TrainingPart& training,
-                                             const BaselineOptions& options) {
-  return std::make_unique<VSknn>(dataset, training, options);
+std::unique_ptr<ranking::Scorer> make_v_sknn(TrainingEvents events, const BaselineOptions& options) {
+  return std::make_unique<VSknn>(std::move(events), options);
 }
 
 }  // namespace segue::baselines
