@@ -5,6 +5,7 @@ usage: words.py [ROOT]
 """
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -18,9 +19,11 @@ OWN = "tools/check/words.py"
 
 def tracked_files(root):
     """Files that git knows or would add; in a tree without git, all outside build outputs."""
-    listing = subprocess.run(["git", "-C", str(root), "ls-files", "--cached", "--others", "--exclude-standard"],
-                             capture_output=True, text=True, check=False)
-    if listing.returncode == 0 and listing.stdout:
+    listing = None
+    if shutil.which("git"):
+        listing = subprocess.run(["git", "-C", str(root), "ls-files", "--cached", "--others", "--exclude-standard"],
+                                 capture_output=True, text=True, check=False)
+    if listing and listing.returncode == 0 and listing.stdout:
         return [name for name in listing.stdout.splitlines() if (root / name).is_file()]
     skipped = {"build", "runs", ".git", "__pycache__"}
     return [path.relative_to(root).as_posix() for path in sorted(root.rglob("*"))
