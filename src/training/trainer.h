@@ -22,11 +22,15 @@ struct TrainingRun {
   bool resume = false;
   Json identity;                          ///< stored in checkpoints and compared on resume: model, data fingerprint, training options
   ranking::RankingProtocol validation;    ///< how the validation metric is measured (part is kValidation)
+  std::function<void(std::int64_t step)> after_step = {};   ///< called after every update
 };
 
 struct TrainingResult {
   std::int64_t epochs = 0, steps = 0, best_epoch = 0;
-  double best_metric = 0, seconds = 0, events_per_s = 0;
+  double best_metric = 0;                 ///< NaN when nothing was validated
+  double seconds = 0, events_per_s = 0;   ///< of the updates alone, without validation and checkpoints; this call's
+  double last_loss = 0;                   ///< mean over the last epoch's targets
+  std::int64_t n_targets = 0;             ///< trained on in this call
   bool stopped_early = false;
 };
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "config/section.h"
+#include "support/json.h"
 
 namespace segue::training {
 
@@ -25,6 +26,7 @@ struct TrainingOptions {
   std::int64_t n_negatives = 2048;         ///< sampled losses: items a batch, shared by its positions
   double negative_alpha = 0.75;            ///< drawn by popularity^alpha
   double bpr_regularization = 1.0;         ///< BPR-max
+  double score_elu = 0;                    ///< BPR-max, TOP1-max: scores pass through elu with this alpha; 0: as they are
   double label_smoothing = 0;              ///< cross-entropy
 
   OptimizerKind optimizer = OptimizerKind::kAdamW;
@@ -41,9 +43,12 @@ struct TrainingOptions {
   std::int64_t evaluate_every = 1;         ///< epochs
   std::int64_t patience = 0;               ///< evaluations without a better metric before stopping; 0: never
   std::int64_t checkpoint_minutes = 10;    ///< also in mid-epoch
+  std::int64_t max_steps = 0;              ///< stops after this many updates in all, for benchmarks; 0: no limit
   Precision precision = Precision::kFloat32;
   bool tf32 = true;                        ///< CUDA
   void read(config::Section& section);
+  /// All that decides the weights: what a resumed run must share with the run it continues.
+  [[nodiscard]] Json to_json() const;
 };
 
 }  // namespace segue::training

@@ -1,0 +1,291 @@
+#include "training/losses.h"
+
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+#include <numeric>
+#include <stdexcept>
+#include <vector>
+
+#include "training/row_kernels.h"
+
+namespace segue::training {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// Logits held at once: enough rows for the GEMMs to run at their best, few enough to stay near the caches.
+constexpr std::int64_t kChunkElements = 4'000'000;
+constexpr std::int64_t kMostRows = 1024;
+constexpr std::int64_t kFewestRows = 64;
+
+std::int64_t chunk_rows_for(std::int64_t asked, std::int64_t n_items) {
+  return asked > 0 ? asked : std::clamp(kChunkElements / std::max<std::int64_t>(n_items, 1), kFewestRows, kMostRows);
+}
+
+/// Adds the visited weights to the logits of rows [first, first + n).
+void add_visited(float* logits, std::int64_t n_items, std::int64_t first, std::int64_t n, const std::int64_t* offsets,
+                 const std::int64_t* items, const float* weights) {
+  for (std::int64_t r = 0; r < n; ++r) {
+    const std::int64_t begin = offsets[first + r], end = offsets[first + r + 1];
+    for (std::int64_t k = begin; k < end; ++k)
+      if (items[k] < n_items) logits[r * n_items + items[k]] += weights[k == begin ? 0 : 1];
+  }
+}
+
+void gather_visited_gradient(const float* gradient, std::int64_t n_items, std::int64_t first, std::int64_t n,
+                             const std::int64_t* offsets, const std::int64_t* items, double* sums) {
+  for (std::int64_t r = 0; r < n; ++r) {
+    const std::int64_t begin = offsets[first + r], end = offsets[first + r + 1];
+    for (std::int64_t k = begin; k < end; ++k)
+      if (items[k] < n_items) sums[k == begin ? 0 : 1] += static_cast<double>(gradient[r * n_items + items[k]]);
+  }
+}
+
+/// What both ways of computing the loss hand to the backward pass.
+struct Gradients {
+  at::Tensor vectors, items, bias, visited_weights;
+  at::Tensor loss;
+};
+
+Gradients cross_entropy_on_cpu(const OutputLayer& layer, const at::Tensor& targets, const CrossEntropyOptions& options) {
+  const at::Tensor vectors = layer.vectors.contiguous(), items = layer.items.contiguous();
+  const std::int64_t n = vectors.size(0), n_items = items.size(0);
+  const std::int64_t rows = std::min(chunk_rows_for(options.chunk_rows, n_items), std::max<std::int64_t>(n, 1));
+  const bool visited = layer.visited_weights.defined();
+  const auto* target = targets.const_data_ptr<std::int64_t>();
+  const std::int64_t* offsets = visited ? layer.visited_offsets.const_data_ptr<std::int64_t>() : nullptr;
+  const std::int64_t* visited_items = visited ? layer.visited_items.const_data_ptr<std::int64_t>() : nullptr;
+
+  Gradients out;
+  out.vectors = at::empty_like(vectors);
+  out.items = at::zeros_like(items);
+  if (layer.bias.defined()) out.bias = at::zeros_like(layer.bias);
+  const at::Tensor items_bf16 = options.bf16 ? items.to(at::kBFloat16) : at::Tensor();
+  at::Tensor logits = at::empty({rows, n_items}, vectors.options());
+  at::Tensor narrow = options.bf16 ? at::empty({rows, n_items}, items_bf16.options()) : at::Tensor();
+  std::vector<double> losses(static_cast<std::size_t>(n));
+  double visited_sums[2] = {0, 0};
+  const float scale = 1.0F / static_cast<float>(std::max<std::int64_t>(n, 1));
+  const auto smoothing = static_cast<float>(options.label_smoothing);
+
+  for (std::int64_t first = 0; first < n; first += rows) {
+    const std::int64_t m = std::min(rows, n - first);
+    const at::Tensor x = vectors.narrow(0, first, m);
+    at::Tensor chunk = logits.narrow(0, 0, m);
+    float* const values = chunk.mutable_data_ptr<float>();
+    if (options.bf16) {
+      at::Tensor product = narrow.narrow(0, 0, m);
+      at::mm_out(product, x.to(at::kBFloat16), items_bf16.t());
+      const auto* bits = static_cast<const std::uint16_t*>(product.const_data_ptr());
+      at::parallel_for(0, m, 1, [&](std::int64_t begin, std::int64_t end) {
+        widen_row(bits + begin * n_items, values + begin * n_items, (end - begin) * n_items);
+      });
+      if (layer.bias.defined()) chunk.add_(layer.bias);
+    } else if (layer.bias.defined()) {
+      at::addmm_out(chunk, layer.bias, x, items.t());
+    } else {
+      at::mm_out(chunk, x, items.t());
+    }
+    if (visited)
+      add_visited(values, n_items, first, m, offsets, visited_items, layer.visited_weights.const_data_ptr<float>());
+    at::parallel_for(0, m, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t r = begin; r < end; ++r)
+        losses[static_cast<std::size_t>(first + r)] =
+            cross_entropy_row(values + r * n_items, n_items, target[first + r], smoothing, scale);
+    });
+    if (visited) gather_visited_gradient(values, n_items, first, m, offsets, visited_items, visited_sums);
+    if (layer.bias.defined()) out.bias.add_(chunk.sum(0));
+    at::Tensor to_vectors = out.vectors.narrow(0, first, m);
+    if (options.bf16) {
+      // The gradient of a row is about 1/n: bfloat16 keeps the exponent of float32, so nothing is lost at the small end.
+      at::Tensor product = narrow.narrow(0, 0, m);
+      auto* bits = static_cast<std::uint16_t*>(product.mutable_data_ptr());
+      at::parallel_for(0, m, 1, [&](std::int64_t begin, std::int64_t end) {
+        narrow_row(values + begin * n_items, bits + begin * n_items, (end - begin) * n_items);
+      });
+      to_vectors.copy_(at::mm(product, items_bf16));
+      out.items.add_(at::mm(product.t(), x.to(at::kBFloat16)));
+    } else {
+      at::mm_out(to_vectors, chunk, items);
+      out.items.addmm_(chunk.t(), x);
+    }
+  }
+  if (visited)
+    out.visited_weights = at::tensor({visited_sums[0], visited_sums[1]}, at::kDouble).to(at::kFloat);
+  const double total = std::accumulate(losses.begin(), losses.end(), 0.0);
+  out.loss = at::scalar_tensor(total / static_cast<double>(std::max<std::int64_t>(n, 1)), vectors.options());
+  return out;
+}
+
+/// The same by ATen's own operators, for other devices.
+Gradients cross_entropy_on_device(const OutputLayer& layer, const at::Tensor& targets, const CrossEntropyOptions& options) {
+  const at::Tensor vectors = layer.vectors.contiguous(), items = layer.items.contiguous();
+  const std::int64_t n = vectors.size(0), n_items = items.size(0);
+  const std::int64_t rows = options.chunk_rows > 0 ? options.chunk_rows : std::clamp<std::int64_t>(64'000'000 / n_items, 256, 8192);
+  const double scale = 1.0 / static_cast<double>(std::max<std::int64_t>(n, 1));
+  Gradients out;
+  out.vectors = at::empty_like(vectors);
+  out.items = at::zeros_like(items);
+  out.loss = at::zeros({}, vectors.options());
+  if (layer.bias.defined()) out.bias = at::zeros_like(layer.bias);
+  const bool visited = layer.visited_weights.defined();
+  at::Tensor visited_rows, visited_columns, visited_kind;
+  if (visited) {
+    const at::Tensor counts = layer.visited_offsets.diff();
+    at::Tensor row = at::repeat_interleave(at::arange(n, counts.options()), counts);
+    at::Tensor kind = at::ones_like(layer.visited_items);
+    kind.index_fill_(0, layer.visited_offsets.narrow(0, 0, n).index({counts.gt(0)}), 0);
+    const at::Tensor known = layer.visited_items.lt(n_items);
+    visited_rows = row.index({known});
+    visited_columns = layer.visited_items.index({known});
+    visited_kind = kind.index({known});
+    out.visited_weights = at::zeros_like(layer.visited_weights);
+  }
+  const at::Tensor items_low = options.bf16 ? items.to(at::kBFloat16) : items;
+  for (std::int64_t first = 0; first < n; first += rows) {
+    const std::int64_t m = std::min(rows, n - first);
+    const at::Tensor x = vectors.narrow(0, first, m), wanted = targets.narrow(0, first, m).unsqueeze(1);
+    const at::Tensor x_low = options.bf16 ? x.to(at::kBFloat16) : x;
+    at::Tensor logits = at::mm(x_low, items_low.t()).to(at::kFloat);
+    if (layer.bias.defined()) logits.add_(layer.bias);
+    at::Tensor here, r, c, k;
+    if (visited) {
+      here = visited_rows.ge(first).logical_and(visited_rows.lt(first + m));
+      r = visited_rows.index({here}) - first, c = visited_columns.index({here}), k = visited_kind.index({here});
+      logits.index_put_({r, c}, layer.visited_weights.index({k}), true);
+    }
+    const at::Tensor log_p = at::log_softmax(logits, 1);
+    at::Tensor loss = log_p.gather(1, wanted).sum() * (options.label_smoothing - 1.0);
+    if (options.label_smoothing > 0) loss = loss - log_p.mean(1).sum() * options.label_smoothing;
+    out.loss.add_(loss, scale);
+    at::Tensor gradient = log_p.exp().mul_(scale);
+    gradient.scatter_add_(1, wanted, at::full_like(wanted, -(1.0 - options.label_smoothing) * scale, gradient.options()));
+    if (options.label_smoothing > 0) gradient.sub_(options.label_smoothing * scale / static_cast<double>(n_items));
+    if (visited) out.visited_weights.index_put_({k}, gradient.index({r, c}), true);
+    if (layer.bias.defined()) out.bias.add_(gradient.sum(0));
+    const at::Tensor low = options.bf16 ? gradient.to(at::kBFloat16) : gradient;
+    out.vectors.narrow(0, first, m).copy_(at::mm(low, items_low));
+    out.items.add_(at::mm(low.t(), x_low));
+  }
+  return out;
+}
+
+struct CrossEntropy : public torch::autograd::Function<CrossEntropy> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& vectors, const at::Tensor& items, const at::Tensor& bias,
+                            const at::Tensor& visited_weights, const OutputLayer* layer, const at::Tensor& targets,
+                            const CrossEntropyOptions* options) {
+    const at::AutoDispatchBelowADInplaceOrView below_autograd;
+    OutputLayer plain = *layer;
+    plain.vectors = vectors, plain.items = items, plain.bias = bias, plain.visited_weights = visited_weights;
+    Gradients gradients = vectors.is_cpu() ? cross_entropy_on_cpu(plain, targets, *options)
+                                           : cross_entropy_on_device(plain, targets, *options);
+    context->save_for_backward({gradients.vectors, gradients.items, gradients.bias, gradients.visited_weights});
+    return gradients.loss;
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& upstream) {
+    variable_list gradients = context->get_saved_variables();
+    for (at::Tensor& gradient : gradients)
+      if (gradient.defined()) gradient = gradient * upstream[0];
+    return {gradients[0], gradients[1], gradients[2], gradients[3], {}, {}, {}};
+  }
+};
+
+struct SampledLoss : public torch::autograd::Function<SampledLoss> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& vectors, const at::Tensor& target_vectors,
+                            const at::Tensor& target_bias, const at::Tensor& negative_vectors, const at::Tensor& negative_bias,
+                            const SampledLayer* layer, const at::Tensor& log_q, const SampledLossOptions* options) {
+    const at::AutoDispatchBelowADInplaceOrView below_autograd;
+    const std::int64_t n = vectors.size(0), m = negative_vectors.size(0);
+    const at::Tensor v = vectors.contiguous();
+    at::Tensor scores, low_v, low_negatives;
+    if (options->bf16) {
+      low_v = v.to(at::kBFloat16), low_negatives = negative_vectors.to(at::kBFloat16);
+      scores = at::mm(low_v, low_negatives.t()).to(at::kFloat);
+      if (negative_bias.defined()) scores.add_(negative_bias);
+    } else {
+      scores = negative_bias.defined() ? at::addmm(negative_bias, v, negative_vectors.t()) : at::mm(v, negative_vectors.t());
+    }
+    at::Tensor positive = (v * target_vectors).sum(1);
+    if (target_bias.defined()) positive.add_(target_bias);
+    const at::Tensor negatives = layer->negatives.to(at::kInt);
+    const auto* negative = negatives.const_data_ptr<std::int32_t>();
+    const auto* target = layer->targets.const_data_ptr<std::int64_t>();
+    const float* correction = options->loss == Loss::kSampledSoftmax && log_q.defined() ? log_q.const_data_ptr<float>() : nullptr;
+    float* const score = scores.mutable_data_ptr<float>();
+    float* const own = positive.mutable_data_ptr<float>();
+    std::vector<double> losses(static_cast<std::size_t>(n));
+    const float scale = 1.0F / static_cast<float>(std::max<std::int64_t>(n, 1));
+    at::parallel_for(0, n, 1, [&](std::int64_t begin, std::int64_t end) {
+      std::vector<float> scratch(static_cast<std::size_t>(2 * m));
+      SampledRow row{options->loss, static_cast<float>(options->bpr_regularization), static_cast<float>(options->score_elu), 0};
+      for (std::int64_t r = begin; r < end; ++r) {
+        row.target = static_cast<std::int32_t>(target[r]);
+        losses[static_cast<std::size_t>(r)] =
+            sampled_loss_row(row, score + r * m, negative, correction, m, own + r, scale, scratch.data());
+      }
+    });
+    at::Tensor to_vectors = options->bf16 ? at::mm(scores.to(at::kBFloat16), low_negatives).to(at::kFloat) : at::mm(scores, negative_vectors);
+    const at::Tensor to_negatives =
+        options->bf16 ? at::mm(scores.t().to(at::kBFloat16), low_v).to(at::kFloat) : at::mm(scores.t(), v);
+    to_vectors.addcmul_(positive.unsqueeze(1), target_vectors);
+    context->save_for_backward({to_vectors, positive.unsqueeze(1) * v, target_bias.defined() ? positive : at::Tensor(), to_negatives,
+                                negative_bias.defined() ? scores.sum(0) : at::Tensor()});
+    return at::scalar_tensor(std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(std::max<std::int64_t>(n, 1)),
+                             v.options());
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& upstream) {
+    variable_list gradients = context->get_saved_variables();
+    for (at::Tensor& gradient : gradients)
+      if (gradient.defined()) gradient = gradient * upstream[0];
+    return {gradients[0], gradients[1], gradients[2], gradients[3], gradients[4], {}, {}, {}};
+  }
+};
+
+/// The formulas as they stand, by differentiable operators: for other devices.
+at::Tensor sampled_loss_on_device(const SampledLayer& layer, const at::Tensor& log_q, const SampledLossOptions& options) {
+  at::Tensor scores = options.bf16 ? at::mm(layer.vectors.to(at::kBFloat16), layer.negative_vectors.to(at::kBFloat16).t()).to(at::kFloat)
+                                   : at::mm(layer.vectors, layer.negative_vectors.t());
+  at::Tensor positive = (layer.vectors * layer.target_vectors).sum(1, true);
+  if (layer.negative_bias.defined()) scores = scores + layer.negative_bias;
+  if (layer.target_bias.defined()) positive = positive + layer.target_bias.unsqueeze(1);
+  const at::Tensor hit = layer.negatives.unsqueeze(0).eq(layer.targets.unsqueeze(1));
+  const at::Tensor usable = hit.all(1).logical_not().to(at::kFloat);
+  const auto mean = [&](const at::Tensor& losses) { return (losses * usable).mean(); };
+  if (options.loss == Loss::kSampledSoftmax) {
+    const at::Tensor corrected = log_q.defined() ? scores - log_q : scores;
+    const at::Tensor all = at::cat({positive, corrected.masked_fill(hit, -1e30)}, 1);
+    return mean(at::logsumexp(all, 1) - positive.squeeze(1));
+  }
+  if (options.score_elu > 0) scores = at::elu(scores, options.score_elu), positive = at::elu(positive, options.score_elu);
+  const at::Tensor share = at::softmax(scores.masked_fill(hit, -1e30), 1);
+  if (options.loss == Loss::kBprMax) {
+    const at::Tensor ranked = (share * at::sigmoid(positive - scores)).sum(1);
+    return mean((share * scores.square()).sum(1) * options.bpr_regularization - (ranked + 1e-24).log());
+  }
+  return mean((share * (at::sigmoid(scores - positive) + at::sigmoid(scores.square()))).sum(1));
+}
+
+}  // namespace
+
+at::Tensor cross_entropy(const OutputLayer& layer, const at::Tensor& targets, const CrossEntropyOptions& options) {
+  if (layer.vectors.size(0) != targets.size(0)) throw std::invalid_argument("cross_entropy: one target a vector is needed");
+  if (layer.visited_weights.defined() && layer.visited_offsets.size(0) != targets.size(0) + 1)
+    throw std::invalid_argument("cross_entropy: visited_offsets must have one entry more than there are positions");
+  return CrossEntropy::apply(layer.vectors, layer.items, layer.bias, layer.visited_weights, &layer, targets, &options);
+}
+
+at::Tensor sampled_loss(const SampledLayer& layer, const at::Tensor& log_q, const SampledLossOptions& options) {
+  if (options.loss == Loss::kCrossEntropy) throw std::invalid_argument("sampled_loss: cross_entropy is not a sampled loss");
+  if (layer.vectors.size(0) != layer.targets.size(0) || layer.negative_vectors.size(0) != layer.negatives.size(0))
+    throw std::invalid_argument("sampled_loss: one target a vector and one item a negative are needed");
+  if (!layer.vectors.is_cpu()) return sampled_loss_on_device(layer, log_q, options);
+  return SampledLoss::apply(layer.vectors, layer.target_vectors, layer.target_bias, layer.negative_vectors, layer.negative_bias, &layer,
+                            log_q, &options);
+}
+
+}  // namespace segue::training

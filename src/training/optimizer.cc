@@ -1,0 +1,213 @@
+#include "training/optimizer.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "training/row_kernels.h"
+
+namespace segue::training {
+namespace {
+
+// Fewer numbers than this are not worth a second thread.
+constexpr std::int64_t kGrain = 32'768;
+
+/// Runs body(begin, end) over ranges of a fixed division, so that sums over the ranges do not depend on chance.
+double sum_over(const at::Tensor& values) {
+  const std::int64_t n = values.numel(), n_ranges = (n + kGrain - 1) / kGrain;
+  const auto* x = values.const_data_ptr<float>();
+  std::vector<double> sums(static_cast<std::size_t>(n_ranges));
+  at::parallel_for(0, n_ranges, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i)
+      sums[static_cast<std::size_t>(i)] = squared_norm(x + i * kGrain, std::min(kGrain, n - i * kGrain));
+  });
+  double total = 0;
+  for (const double sum : sums) total += sum;
+  return total;
+}
+
+}  // namespace
+
+bool Optimizer::decays(const std::string& name, std::int64_t n_dims) {
+  return n_dims >= 2 && name.find("embedding") == std::string::npos && !name.starts_with("features.");
+}
+
+Optimizer::Optimizer(Parameters parameters, const TrainingOptions& options) : options_(options) {
+  const bool momentum = options.momentum > 0;
+  for (auto& [name, parameter] : parameters) {
+    Slot slot{.name = name, .parameter = parameter, .first = {}, .second = {}};
+    if (decays(name, parameter.dim())) slot.weight_decay = static_cast<float>(options.weight_decay);
+    const at::Tensor like = parameter.detach();
+    if (options.optimizer == OptimizerKind::kAdamW || momentum) slot.first = at::zeros_like(like);
+    if (options.optimizer != OptimizerKind::kSgd) slot.second = at::zeros_like(like);
+    slots_.push_back(std::move(slot));
+  }
+}
+
+std::map<std::string, at::Tensor> Optimizer::state() const {
+  std::map<std::string, at::Tensor> state;
+  const bool adam = options_.optimizer == OptimizerKind::kAdamW;
+  for (const Slot& slot : slots_) {
+    if (slot.first.defined()) state[slot.name + (adam ? ".mean" : ".velocity")] = slot.first;
+    if (slot.second.defined()) state[slot.name + ".square"] = slot.second;
+  }
+  return state;
+}
+
+Optimizer::Gradient Optimizer::prepare(const at::Tensor& gradient) {
+  if (!gradient.is_sparse()) return {.dense = gradient.contiguous(), .rows = {}, .values = {}};
+  if (!gradient.is_cpu()) {
+    const at::Tensor coalesced = gradient.coalesce();
+    return {.dense = {}, .rows = coalesced._indices().select(0, 0), .values = coalesced._values()};
+  }
+  const at::Tensor given = gradient._indices().select(0, 0).contiguous();
+  const at::Tensor values = gradient._values().contiguous();
+  const std::int64_t n = given.numel(), width = n == 0 ? 0 : values.numel() / n;
+  const auto* index = given.const_data_ptr<std::int64_t>();
+  std::vector<std::pair<std::int64_t, std::int64_t>> order(static_cast<std::size_t>(n));
+  for (std::int64_t i = 0; i < n; ++i) order[static_cast<std::size_t>(i)] = {index[i], i};
+  std::sort(order.begin(), order.end());
+  std::vector<std::int64_t> starts;
+  for (std::size_t i = 0; i < order.size(); ++i)
+    if (i == 0 || order[i].first != order[i - 1].first) starts.push_back(static_cast<std::int64_t>(i));
+  const auto n_rows = static_cast<std::int64_t>(starts.size());
+  starts.push_back(n);
+  Gradient out;
+  out.rows = at::empty({n_rows}, given.options());
+  std::vector<std::int64_t> shape = values.sizes().vec();
+  shape[0] = n_rows;
+  out.values = at::empty(shape, values.options());
+  auto* rows = out.rows.mutable_data_ptr<std::int64_t>();
+  auto* sums = out.values.mutable_data_ptr<float>();
+  const auto* addends = values.const_data_ptr<float>();
+  at::parallel_for(0, n_rows, std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(width, 1)), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      const auto first = static_cast<std::size_t>(starts[static_cast<std::size_t>(r)]);
+      const auto last = static_cast<std::size_t>(starts[static_cast<std::size_t>(r) + 1]);
+      rows[r] = order[first].first;
+      std::copy_n(addends + order[first].second * width, width, sums + r * width);
+      for (std::size_t i = first + 1; i < last; ++i) add_row(addends + order[i].second * width, sums + r * width, width);
+    }
+  });
+  return out;
+}
+
+double Optimizer::step(std::int64_t step, double learning_rate) {
+  const at::NoGradGuard no_grad;
+  std::vector<Gradient> gradients(slots_.size());
+  double squares = 0;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    at::Tensor& gradient = slots_[i].parameter.mutable_grad();
+    if (!gradient.defined()) continue;
+    gradients[i] = prepare(gradient);
+    const at::Tensor& values = gradients[i].dense.defined() ? gradients[i].dense : gradients[i].values;
+    squares += values.is_cpu() ? sum_over(values) : values.square().sum().item<double>();
+    gradient.reset();
+  }
+  const double norm = std::sqrt(squares);
+  if (!std::isfinite(norm)) return norm;
+  const double limit = options_.max_gradient_norm;
+  const double gradient_scale = limit > 0 && norm > limit ? limit / norm : 1.0;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (!gradients[i].dense.defined() && !gradients[i].rows.defined()) continue;
+    if (slots_[i].parameter.is_cpu())
+      update(slots_[i], gradients[i], step, learning_rate, static_cast<float>(gradient_scale));
+    else
+      update_on_device(slots_[i], gradients[i], step, learning_rate, gradient_scale);
+  }
+  return norm;
+}
+
+void Optimizer::update(Slot& slot, const Gradient& gradient, std::int64_t step, double learning_rate, float gradient_scale) const {
+  const auto rate = static_cast<float>(learning_rate);
+  const auto t = static_cast<double>(step);
+  const AdamWStep adamw{.learning_rate = rate,
+                        .beta1 = static_cast<float>(options_.beta1),
+                        .beta2 = static_cast<float>(options_.beta2),
+                        .epsilon = static_cast<float>(options_.epsilon),
+                        .weight_decay = slot.weight_decay,
+                        .correction1 = static_cast<float>(1.0 - std::pow(options_.beta1, t)),
+                        .correction2 = static_cast<float>(1.0 - std::pow(options_.beta2, t)),
+                        .gradient_scale = gradient_scale};
+  const AdagradStep adagrad{rate, static_cast<float>(options_.epsilon), slot.weight_decay, static_cast<float>(options_.momentum),
+                            gradient_scale};
+  const SgdStep sgd{rate, slot.weight_decay, static_cast<float>(options_.momentum), gradient_scale};
+  float* const parameter = slot.parameter.mutable_data_ptr<float>();
+  float* const first = slot.first.defined() ? slot.first.mutable_data_ptr<float>() : nullptr;
+  float* const second = slot.second.defined() ? slot.second.mutable_data_ptr<float>() : nullptr;
+  const auto apply = [&](std::int64_t at_parameter, const float* g, std::int64_t n) {
+    float* const m = first == nullptr ? nullptr : first + at_parameter;
+    float* const v = second == nullptr ? nullptr : second + at_parameter;
+    switch (options_.optimizer) {
+      case OptimizerKind::kAdamW: adamw_update(adamw, parameter + at_parameter, g, m, v, n); break;
+      case OptimizerKind::kAdagrad: adagrad_update(adagrad, parameter + at_parameter, g, v, m, n); break;
+      case OptimizerKind::kSgd: sgd_update(sgd, parameter + at_parameter, g, m, n); break;
+    }
+  };
+  if (gradient.dense.defined()) {
+    const auto* g = gradient.dense.const_data_ptr<float>();
+    at::parallel_for(0, gradient.dense.numel(), kGrain,
+                     [&](std::int64_t begin, std::int64_t end) { apply(begin, g + begin, end - begin); });
+    return;
+  }
+  const std::int64_t n_rows = gradient.rows.numel();
+  if (n_rows == 0) return;
+  const std::int64_t width = gradient.values.numel() / n_rows;
+  const auto* rows = gradient.rows.const_data_ptr<std::int64_t>();
+  const auto* g = gradient.values.const_data_ptr<float>();
+  at::parallel_for(0, n_rows, std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(width, 1)),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     for (std::int64_t r = begin; r < end; ++r) apply(rows[r] * width, g + r * width, width);
+                   });
+}
+
+void Optimizer::update_on_device(Slot& slot, const Gradient& gradient, std::int64_t step, double learning_rate,
+                                 double gradient_scale) const {
+  const bool sparse = gradient.rows.defined();
+  const at::Tensor g = (sparse ? gradient.values : gradient.dense) * gradient_scale;
+  const auto read = [&](const at::Tensor& x) { return sparse ? x.index_select(0, gradient.rows) : x; };
+  const auto write = [&](at::Tensor& x, const at::Tensor& value) {
+    if (sparse) x.index_copy_(0, gradient.rows, value);
+    else x.copy_(value);
+  };
+  at::Tensor parameter = slot.parameter.detach();
+  const at::Tensor kept = read(parameter) * (1.0 - learning_rate * static_cast<double>(slot.weight_decay));
+  const auto t = static_cast<double>(step);
+  if (options_.optimizer == OptimizerKind::kAdamW) {
+    const at::Tensor mean = at::lerp(read(slot.first), g, 1.0 - options_.beta1);
+    const at::Tensor square = read(slot.second) * options_.beta2 + g * g * (1.0 - options_.beta2);
+    write(slot.first, mean);
+    write(slot.second, square);
+    const at::Tensor root = (square / (1.0 - std::pow(options_.beta2, t))).sqrt_().add_(options_.epsilon);
+    write(parameter, kept.addcdiv(mean, root, -learning_rate / (1.0 - std::pow(options_.beta1, t))));
+    return;
+  }
+  at::Tensor move;
+  if (options_.optimizer == OptimizerKind::kAdagrad) {
+    const at::Tensor square = read(slot.second) + g * g;
+    write(slot.second, square);
+    move = g * -learning_rate / (square + options_.epsilon).sqrt();
+    if (slot.first.defined()) write(slot.first, move = read(slot.first) * options_.momentum + move);
+  } else {
+    move = g;
+    if (slot.first.defined()) write(slot.first, move = read(slot.first) * options_.momentum + g);
+    move = move * -learning_rate;
+  }
+  write(parameter, kept + move);
+}
+
+double scheduled_learning_rate(const TrainingOptions& options, std::int64_t step, std::int64_t n_steps) {
+  const double warm = options.warmup_steps > 0
+                          ? std::min(1.0, static_cast<double>(step) / static_cast<double>(options.warmup_steps)) : 1.0;
+  double share = 1;
+  if (options.schedule == Schedule::kCosine && step > options.warmup_steps && n_steps > options.warmup_steps) {
+    const double done = static_cast<double>(step - options.warmup_steps) / static_cast<double>(n_steps - options.warmup_steps);
+    const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * std::min(1.0, done)));
+    share = options.final_learning_rate + (1 - options.final_learning_rate) * cosine;
+  }
+  return options.learning_rate * warm * share;
+}
+
+}  // namespace segue::training
