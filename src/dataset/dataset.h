@@ -29,11 +29,25 @@ struct MappedFeature {
   std::span<const float> values;
 };
 
+/// Events that are in memory already: the columns that Dataset::item_rows(), times_ms(), begins(), train_ends() and valid_ends()
+/// return. Rows >= n_items are unknown items.
+struct EventsInMemory {
+  std::int32_t n_items = 0;
+  std::vector<std::int64_t> begins = {0};      ///< [n_sequences + 1]
+  std::vector<std::int64_t> train_ends, valid_ends;  ///< [n_sequences]
+  std::vector<ItemRow> item_rows;              ///< [n_events]
+  std::vector<std::int64_t> times_ms;          ///< [n_events], or empty
+};
+
 /// A prepared dataset: memory-mapped Arrow IPC files, immutable. Cheap to open; spans live as long as the object.
 class Dataset {
  public:
   /// @throws DataError  missing, damaged (checksums), newer format. `verify` reads all bytes to check the sums.
   static Dataset open(const std::filesystem::path& directory, bool verify = true);
+  /// A dataset without files and features, for callers that have events already (tests, embedding programs). Items are named by
+  /// their rows "0", "1" ..., sequences likewise; the fingerprint is that of the columns.
+  /// @throws std::invalid_argument  bounds that do not rise, lengths that disagree, a row outside [0, n_items]
+  static Dataset in_memory(EventsInMemory events);
   Dataset(Dataset&&) noexcept;
   Dataset& operator=(Dataset&&) noexcept;
   ~Dataset();
