@@ -1,0 +1,231 @@
+#include "models/inference.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "models/gru_gates.h"
+#include "models/packed_linear.h"
+
+namespace segue::models {
+namespace {
+
+using Matrix = std::vector<float>;
+
+struct Norm {
+  Matrix weight, bias;
+  void apply(float* x, std::int64_t n_rows) const {
+    const auto width = static_cast<std::int64_t>(weight.size());
+    for (std::int64_t row = 0; row < n_rows; ++row, x += width) {
+      double sum = 0, squares = 0;
+      for (std::int64_t j = 0; j < width; ++j) sum += static_cast<double>(x[j]);
+      const double mean = sum / static_cast<double>(width);
+      for (std::int64_t j = 0; j < width; ++j)
+        squares += (static_cast<double>(x[j]) - mean) * (static_cast<double>(x[j]) - mean);
+      const auto scale = static_cast<float>(1 / std::sqrt(squares / static_cast<double>(width) + 1e-5));
+      for (std::int64_t j = 0; j < width; ++j) {
+        const auto at = static_cast<std::size_t>(j);
+        x[j] = (x[j] - static_cast<float>(mean)) * scale * weight[at] + bias[at];
+      }
+    }
+  }
+};
+
+struct Layer {
+  Norm norm, ffn_norm;
+  PackedLinear ih, hh, ffn_in, ffn_out;
+  Matrix bias_hh;
+};
+
+/// Where a feature's numbers come from: a table, or the value itself.
+struct FeatureInput {
+  bool categorical = true;
+  std::int64_t width = 1, n_codes = 0;
+  Matrix table;
+};
+
+}  // namespace
+
+struct SessionInference::State {
+  GruSessionOptions options;
+  std::int64_t n_items = 0, input_dim = 0;
+  Matrix items;
+  std::vector<FeatureInput> history, context;
+  Norm input_norm, output_norm;
+  PackedLinear input_projection, output_projection;
+  std::vector<Layer> layers;
+
+  [[nodiscard]] Matrix input(const batching::Batch& batch) const;
+  void run_layer(const Layer& layer, const batching::Batch& batch, Matrix& x, std::int64_t& width) const;
+};
+
+SessionInference::SessionInference(const GruSession& model) : state_(std::make_unique<State>()) {
+  State& state = *state_;
+  state.options = model.options();
+  state.n_items = model.n_items();
+  state.input_dim = model.input_dim();
+  std::map<std::string, at::Tensor> tensors;
+  for (const auto& [name, tensor] : model.parameters()) tensors[name] = tensor.detach().to(at::kCPU).contiguous();
+  const auto copy = [&](const std::string& name) {
+    const at::Tensor& tensor = tensors.at(name);
+    return Matrix(tensor.const_data_ptr<float>(), tensor.const_data_ptr<float>() + tensor.numel());
+  };
+  const auto norm = [&](const std::string& name, Norm& to) {
+    if (tensors.count(name + ".weight") != 0) to = {copy(name + ".weight"), copy(name + ".bias")};
+  };
+  const auto linear = [&](const std::string& weight, const std::string& bias, PackedLinear& to) {
+    if (tensors.count(weight) == 0) return;
+    const at::Tensor& w = tensors.at(weight);
+    to = PackedLinear(w.const_data_ptr<float>(), tensors.at(bias).const_data_ptr<float>(), w.size(0), w.size(1));
+  };
+  state.items = copy("item_embedding.weight");
+  for (const auto& feature : model.features()) {
+    FeatureInput from;
+    from.categorical = feature.categorical;
+    const std::string name = "features." + feature.name + ".weight";
+    if (tensors.count(name) != 0) {
+      from.table = copy(name);
+      from.n_codes = tensors.at(name).size(0);
+      from.width = tensors.at(name).size(1);
+    }
+    if (feature.history) state.history.push_back(from);
+    if (feature.context) state.context.push_back(from);
+  }
+  norm("input_norm", state.input_norm);
+  norm("output_norm", state.output_norm);
+  linear("input_projection.weight", "input_projection.bias", state.input_projection);
+  linear("output_projection.weight", "output_projection.bias", state.output_projection);
+  for (std::int64_t l = 0; l < state.options.n_layers; ++l) {
+    const std::string name = "layers." + std::to_string(l) + ".";
+    Layer layer;
+    norm(name + "norm", layer.norm);
+    norm(name + "ffn_norm", layer.ffn_norm);
+    linear(name + "gru.weight_ih", name + "gru.bias_ih", layer.ih);
+    linear(name + "gru.weight_hh", name + "gru.bias_hh", layer.hh);
+    linear(name + "ffn_in.weight", name + "ffn_in.bias", layer.ffn_in);
+    linear(name + "ffn_out.weight", name + "ffn_out.bias", layer.ffn_out);
+    layer.bias_hh = copy(name + "gru.bias_hh");
+    state.layers.push_back(std::move(layer));
+  }
+}
+
+SessionInference::~SessionInference() = default;
+SessionInference::SessionInference(SessionInference&&) noexcept = default;
+
+std::int64_t SessionInference::vector_dim() const { return state_->options.embedding_dim; }
+
+Matrix SessionInference::State::input(const batching::Batch& batch) const {
+  if (batch.history.size() != history.size() || batch.context.size() != context.size()) {
+    throw std::invalid_argument("SessionInference: the batch has other features than the model");
+  }
+  const std::int64_t n = batch.n_positions(), e = options.embedding_dim;
+  Matrix x(static_cast<std::size_t>(n * input_dim));
+  const auto* rows = batch.items.const_data_ptr<std::int64_t>();
+  for (std::int64_t p = 0; p < n; ++p) {
+    if (rows[p] < 0 || rows[p] > n_items) throw std::invalid_argument("SessionInference: item row out of range");
+    std::copy_n(items.data() + rows[p] * e, e, x.data() + p * input_dim);
+  }
+  std::int64_t column = e;
+  const auto append = [&](const FeatureInput& from, const at::Tensor& values) {
+    for (std::int64_t p = 0; p < n; ++p) {
+      float* out = x.data() + p * input_dim + column;
+      if (!from.categorical) {
+        *out = values.const_data_ptr<float>()[p];
+        continue;
+      }
+      const std::int64_t code = values.const_data_ptr<std::int64_t>()[p];
+      if (code < 0 || code >= from.n_codes) throw std::invalid_argument("SessionInference: feature code out of range");
+      std::copy_n(from.table.data() + code * from.width, from.width, out);
+    }
+    column += from.width;
+  };
+  for (std::size_t i = 0; i < history.size(); ++i) append(history[i], batch.history[i]);
+  for (std::size_t i = 0; i < context.size(); ++i) append(context[i], batch.context[i]);
+  return x;
+}
+
+void SessionInference::State::run_layer(const Layer& layer, const batching::Batch& batch, Matrix& x,
+                                        std::int64_t& width) const {
+  const std::int64_t n = batch.n_positions(), hidden = options.hidden_dim;
+  Matrix y = x;
+  if (!layer.norm.weight.empty()) layer.norm.apply(y.data(), n);
+  Matrix from_input(static_cast<std::size_t>(n * 3 * hidden)), states(static_cast<std::size_t>(n * hidden));
+  layer.ih.apply(y.data(), n, from_input.data());
+  const auto* sizes = batch.batch_sizes.const_data_ptr<std::int64_t>();
+  Matrix from_state(static_cast<std::size_t>(sizes[0] * 3 * hidden));
+  std::int64_t begin = 0, before = 0;
+  for (std::int64_t t = 0; t < batch.batch_sizes.size(0); ++t) {
+    GateForward<float> step;
+    step.n_rows = sizes[t];
+    step.hidden = hidden;
+    step.from_input = from_input.data() + begin * 3 * hidden;
+    step.from_state = layer.bias_hh.data();
+    if (t > 0) {
+      step.state = states.data() + before * hidden;
+      layer.hh.apply(step.state, sizes[t], from_state.data());
+      step.from_state = from_state.data();
+    }
+    step.next_state = states.data() + begin * hidden;
+    gate_forward(step);
+    before = begin;
+    begin += sizes[t];
+  }
+  if (options.residual) {
+    for (std::size_t i = 0; i < states.size(); ++i) states[i] += x[i];
+  }
+  x = std::move(states);
+  width = hidden;
+  if (layer.ffn_in.empty()) return;
+  y = x;
+  layer.ffn_norm.apply(y.data(), n);
+  Matrix inner(static_cast<std::size_t>(n * layer.ffn_in.n_out()));
+  layer.ffn_in.apply(y.data(), n, inner.data());
+  for (float& value : inner) value = 0.5F * value * (1.0F + std::erf(value * 0.70710678118654752F));
+  layer.ffn_out.apply(inner.data(), n, y.data());
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] += y[i];
+}
+
+void SessionInference::at_positions(const batching::Batch& batch, std::span<const std::int64_t> positions,
+                                    float* vectors) const {
+  const State& state = *state_;
+  const std::int64_t n = batch.n_positions(), e = state.options.embedding_dim;
+  Matrix x = state.input(batch);
+  std::int64_t width = state.input_dim;
+  if (!state.input_norm.weight.empty()) state.input_norm.apply(x.data(), n);
+  if (!state.input_projection.empty()) {
+    Matrix y(static_cast<std::size_t>(n * state.input_projection.n_out()));
+    state.input_projection.apply(x.data(), n, y.data());
+    width = state.input_projection.n_out();
+    x = std::move(y);
+  }
+  for (const Layer& layer : state.layers) state.run_layer(layer, batch, x, width);
+  const auto n_out = static_cast<std::int64_t>(positions.size());
+  Matrix chosen(static_cast<std::size_t>(n_out * width));
+  for (std::int64_t i = 0; i < n_out; ++i) {
+    std::copy_n(x.data() + positions[static_cast<std::size_t>(i)] * width, width, chosen.data() + i * width);
+  }
+  if (!state.output_norm.weight.empty()) state.output_norm.apply(chosen.data(), n_out);
+  if (state.output_projection.empty()) {
+    std::copy(chosen.begin(), chosen.end(), vectors);
+  } else {
+    state.output_projection.apply(chosen.data(), n_out, vectors);
+  }
+  if (!state.options.normalize) return;
+  for (std::int64_t i = 0; i < n_out; ++i) {
+    double squares = 0;
+    for (std::int64_t j = 0; j < e; ++j)
+      squares += static_cast<double>(vectors[i * e + j]) * static_cast<double>(vectors[i * e + j]);
+    const auto factor = static_cast<float>(state.options.scale / std::max(std::sqrt(squares), 1e-12));
+    for (std::int64_t j = 0; j < e; ++j) vectors[i * e + j] *= factor;
+  }
+}
+
+void SessionInference::last(const batching::Batch& batch, float* vectors) const {
+  const std::vector<std::int64_t> positions = batch.last_positions();
+  at_positions(batch, positions, vectors);
+}
+
+}  // namespace segue::models

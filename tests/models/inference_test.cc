@@ -1,0 +1,149 @@
+#include "models/inference.h"
+
+#include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+
+#include "models/gru_session.h"
+#include "support/random.h"
+
+namespace segue::models {
+namespace {
+
+constexpr std::int32_t kItems = 50;
+
+struct World {
+  std::vector<std::int32_t> items, codes;
+  std::vector<float> values;
+  batching::FeatureColumns columns;
+  explicit World(std::int64_t n = 4000) {
+    Random random(3);
+    for (std::int64_t i = 0; i < n; ++i) {
+      items.push_back(static_cast<std::int32_t>(random.below(kItems + 1)));
+      codes.push_back(static_cast<std::int32_t>(random.below(6)));
+      values.push_back(static_cast<float>(random.normal()));
+    }
+    columns.specs = {{"month", true, 6, true, true}, {"price", false, 0, false, true}};
+    columns.codes = {codes.data(), nullptr};
+    columns.values = {nullptr, values.data()};
+  }
+  [[nodiscard]] batching::SequenceView view(std::int64_t begin, std::int64_t length) const {
+    return {begin, items.data() + begin, length, 1, begin};
+  }
+  [[nodiscard]] batching::Batch batch(const std::vector<batching::SequenceView>& views) const {
+    return batching::make_batch(views, columns, {kItems, false});
+  }
+};
+
+std::vector<GruSessionOptions> variants() {
+  GruSessionOptions plain;
+  plain.embedding_dim = 24;
+  plain.hidden_dim = 40;
+  GruSessionOptions rich = plain;
+  rich.n_layers = 2;
+  rich.layer_norm = rich.residual = rich.normalize = true;
+  rich.feed_forward_dim = 70;
+  rich.tied = false;
+  GruSessionOptions same = plain;
+  same.hidden_dim = 24;
+  same.n_layers = 2;
+  return {plain, rich, same};
+}
+
+TEST(SessionInference, EqualsTheModel) {
+  const World world;
+  for (const auto& options : variants()) {
+    GruSession model(options, kItems, world.columns.specs);
+    model.initialize(5);
+    const auto batch = world.batch({world.view(0, 7), world.view(30, 1), world.view(50, 7), world.view(90, 4)});
+    const at::Tensor expected = model.last(batch);
+    at::Tensor got = at::empty_like(expected);
+    SessionInference(model).last(batch, got.mutable_data_ptr<float>());
+    EXPECT_TRUE(at::allclose(got, expected, 1e-4, 1e-5)) << (got - expected).abs().max();
+  }
+}
+
+TEST(SessionInference, NeighboursNeverChangeABit) {
+  const World world;
+  for (const auto& options : variants()) {
+    GruSession model(options, kItems, world.columns.specs);
+    model.initialize(5);
+    const SessionInference inference(model);
+    const auto e = static_cast<std::size_t>(options.embedding_dim);
+    std::vector<float> alone(e);
+    const auto target = world.view(1000, 5);
+    inference.last(world.batch({target}), alone.data());
+    Random random(8);
+    for (int trial = 0; trial < 30; ++trial) {
+      std::vector<batching::SequenceView> views;
+      for (std::uint64_t i = 0, n = random.below(64); i < n; ++i) {
+        views.push_back(
+            world.view(static_cast<std::int64_t>(random.below(900)), 1 + static_cast<std::int64_t>(random.below(12))));
+      }
+      views.insert(views.begin() + static_cast<std::ptrdiff_t>(random.below(views.size() + 1)), target);
+      const auto batch = world.batch(views);
+      std::vector<float> vectors(views.size() * e);
+      inference.last(batch, vectors.data());
+      for (std::size_t row = 0; row < views.size(); ++row) {
+        if (batch.sequences[row] != 1000) continue;
+        EXPECT_TRUE(std::equal(alone.begin(), alone.end(), vectors.begin() + static_cast<std::ptrdiff_t>(row * e)));
+      }
+    }
+  }
+}
+
+TEST(GruSession, GradientsAreSparseByRowsOnRequest) {
+  const World world;
+  GruSession model(variants()[0], kItems, world.columns.specs);
+  model.initialize(5);
+  model.sparse_gradients = true;
+  const auto batch = world.batch({world.view(0, 3), world.view(9, 2)});
+  const at::Tensor rows = at::tensor(std::vector<std::int64_t>{3, 7, 3}, at::kLong);
+  const at::Tensor loss = model.forward(batch, true).sum() + model.output_vectors(rows).sum();
+  const at::Tensor gradient = torch::autograd::grad({loss}, {model.parameters()[0].second})[0];
+  ASSERT_TRUE(gradient.is_sparse());
+  model.sparse_gradients = false;
+  const at::Tensor again = model.forward(batch, true).sum() + model.output_vectors(rows).sum();
+  const at::Tensor dense = torch::autograd::grad({again}, {model.parameters()[0].second})[0];
+  EXPECT_TRUE(at::allclose(gradient.to_dense(), dense, 1e-5, 1e-6));
+}
+
+TEST(GruSession, DropoutRepeatsUnderTheSeed) {
+  const World world;
+  auto options = variants()[1];
+  options.embedding_dropout = options.hidden_dropout = 0.3;
+  GruSession model(options, kItems, world.columns.specs);
+  model.initialize(5);
+  const auto batch = world.batch({world.view(0, 9), world.view(20, 4)});
+  at::manual_seed(1);
+  const at::Tensor first = model.forward(batch, true);
+  const at::Tensor other = model.forward(batch, true);
+  at::manual_seed(1);
+  EXPECT_TRUE(at::equal(model.forward(batch, true), first));
+  EXPECT_FALSE(at::equal(other, first));
+}
+
+TEST(SessionInference, Rate) {
+  if (std::getenv("SEGUE_MEASURE") == nullptr) GTEST_SKIP() << "set SEGUE_MEASURE to measure";
+  const World world(40000);
+  GruSessionOptions options;
+  options.embedding_dim = 48;
+  options.hidden_dim = 128;
+  GruSession model(options, kItems, world.columns.specs);
+  model.initialize(5);
+  const SessionInference inference(model);
+  std::vector<batching::SequenceView> views;
+  for (std::int64_t i = 0; i < 256; ++i) views.push_back(world.view(i * 20, 5));
+  std::vector<float> vectors(256 * 48);
+  const auto start = std::chrono::steady_clock::now();
+  constexpr int kRepeats = 200;
+  for (int i = 0; i < kRepeats; ++i) inference.last(world.batch(views), vectors.data());
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  std::printf("%.0f histories/s on one thread\n", kRepeats * 256 / seconds.count());
+}
+
+}  // namespace
+}  // namespace segue::models
