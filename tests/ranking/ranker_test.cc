@@ -1,0 +1,155 @@
+#include "ranking/ranker.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "ranking/metrics.h"
+
+namespace segue::ranking {
+namespace {
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+/// Two sequences over 5 items. First: train 0 1, validation 2, test 1 3. Second: train 4, test 0 5 (5 is unknown).
+Dataset small_dataset() { return Dataset::in_memory({5, {0, 5, 8}, {2, 6}, {3, 6}, {0, 1, 2, 1, 3, 4, 0, 5}, {}}); }
+
+class Planted : public Scorer {
+ public:
+  explicit Planted(std::function<float(const Query&, std::int64_t)> score) : score_(std::move(score)) {}
+  [[nodiscard]] std::string name() const override { return "planted"; }
+  void score(std::span<const Query> queries, kernels::MatrixView<float> scores) override {
+    for (std::size_t q = 0; q < queries.size(); ++q) {
+      for (std::int64_t item = 0; item < scores.n_cols; ++item) {
+        scores.row(static_cast<std::int64_t>(q))[item] = score_(queries[q], item);
+      }
+    }
+  }
+  [[nodiscard]] std::span<const ItemRow> tie_order() const override { return order; }
+  std::vector<ItemRow> order;
+
+ private:
+  std::function<float(const Query&, std::int64_t)> score_;
+};
+
+struct Answer {
+  ItemRow target;
+  std::int64_t rank;
+  bool tied;
+  std::vector<ItemRow> items;
+  bool operator==(const Answer&) const = default;
+};
+
+std::vector<Answer> rank(const Dataset& dataset, Scorer& scorer, const RankingProtocol& protocol, int n_threads = 2,
+                         std::int64_t block_queries = 2) {
+  std::vector<Answer> answers;
+  const auto queries = make_queries(dataset, protocol);
+  rank_all(
+      dataset, scorer, queries, protocol, n_threads,
+      [&](const Ranking& r) {
+        answers.push_back({r.target, r.rank, r.tied, {r.items.begin(), r.items.end()}});
+      },
+      block_queries);
+  return answers;
+}
+
+std::vector<std::int64_t> positions(const std::vector<Query>& queries) {
+  std::vector<std::int64_t> found;
+  for (const Query& query : queries) found.push_back(query.position);
+  return found;
+}
+
+TEST(MakeQueries, PartsAndPositions) {
+  const Dataset dataset = small_dataset();
+  EXPECT_EQ(positions(make_queries(dataset, {.part = Part::kTest})), (std::vector<std::int64_t>{4, 7}));
+  EXPECT_EQ(positions(make_queries(dataset, {.part = Part::kTest, .positions = Positions::kEvery})),
+            (std::vector<std::int64_t>{3, 4, 6, 7}));
+  EXPECT_EQ(positions(make_queries(dataset, {.part = Part::kValidation})), (std::vector<std::int64_t>{2}));
+  EXPECT_EQ(positions(make_queries(dataset, {.part = Part::kTrain, .positions = Positions::kEvery})),
+            (std::vector<std::int64_t>{1}));
+  EXPECT_EQ(positions(make_queries(dataset, {.part = Part::kTrain, .positions = Positions::kEvery, .min_history = 0})),
+            (std::vector<std::int64_t>{0, 1, 5}));
+  EXPECT_EQ(positions(make_queries(dataset, {.part = Part::kTest, .min_history = 3})), (std::vector<std::int64_t>{4}));
+}
+
+TEST(RankAll, PlantedReturnsWithAndWithoutSeenItems) {
+  const Dataset dataset = small_dataset();
+  Planted scorer([](const Query&, std::int64_t item) { return -static_cast<float>(item); });  // 0 1 2 3 4
+  const RankingProtocol open{.positions = Positions::kEvery, .max_k = 3};
+  RankingProtocol hidden = open;
+  hidden.hide_seen = true;
+  // Targets: 1 after 0 1 2 (a return), 3 after 0 1 2 1, 0 after 4, unknown after 4 0.
+  EXPECT_EQ(
+      rank(dataset, scorer, open),
+      (std::vector<Answer>{
+          {1, 2, false, {0, 1, 2}}, {3, 4, false, {0, 1, 2}}, {0, 1, false, {0, 1, 2}}, {5, 0, false, {0, 1, 2}}}));
+  EXPECT_EQ(rank(dataset, scorer, hidden), (std::vector<Answer>{{1, 1, false, {1, 3, 4}},
+                                                                {3, 1, false, {3, 4, kNoItem}},
+                                                                {0, 1, false, {0, 1, 2}},
+                                                                {5, 0, false, {1, 2, 3}}}));
+}
+
+TEST(RankAll, ConstantAndNanModelsGetNothing) {
+  const Dataset dataset = small_dataset();
+  for (const float value :
+       {0.0F, kNan, std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()}) {
+    Planted scorer([value](const Query&, std::int64_t) { return value; });
+    MetricAccumulator sums({MetricName::parse("hit_rate@4"), MetricName::parse("mrr@4"), MetricName::parse("ndcg@4")},
+                           5);
+    const RankingProtocol protocol{.positions = Positions::kEvery, .max_k = 4};
+    rank_all(dataset, scorer, make_queries(dataset, protocol), protocol, 1, [&](const Ranking& r) { sums.add(r); });
+    for (const auto& [name, average] : sums.values())
+      EXPECT_EQ(average, 0) << name << " of a model that scores " << value;
+  }
+}
+
+TEST(RankAll, NanBesideTheTargetDoesNotCount) {
+  const Dataset dataset = small_dataset();
+  Planted scorer([](const Query&, std::int64_t item) { return item == 3 ? 1.0F : kNan; });
+  const auto answers = rank(dataset, scorer, {.max_k = 2});
+  EXPECT_EQ(answers[0], (Answer{3, 1, false, {3, kNoItem}}));
+}
+
+TEST(RankAll, TiesFollowTheDeclaredOrderOrCountAgainstAModel) {
+  const Dataset dataset = small_dataset();
+  Planted scorer([](const Query&, std::int64_t item) { return item == 0 ? 2.0F : 1.0F; });
+  EXPECT_EQ(rank(dataset, scorer, {.max_k = 3})[0], (Answer{3, 5, true, {0, 1, 2}}));
+  scorer.order = {4, 3, 2, 1, 0};
+  EXPECT_EQ(rank(dataset, scorer, {.max_k = 3})[0], (Answer{3, 3, true, {0, 4, 3}}));
+}
+
+TEST(RankAll, BlocksAndThreadsDoNotShow) {
+  EventsInMemory events;
+  events.n_items = 50;
+  for (int s = 0; s < 40; ++s) {
+    for (int i = 0; i < 6; ++i) events.item_rows.push_back((s * 7 + i * i) % 50);
+    events.begins.push_back(events.begins.back() + 6);
+    events.train_ends.push_back(events.begins.back() - 4);
+    events.valid_ends.push_back(events.begins.back() - 3);
+  }
+  const Dataset dataset = Dataset::in_memory(std::move(events));
+  Planted scorer(
+      [](const Query& query, std::int64_t item) { return static_cast<float>((query.position * 31 + item * 17) % 23); });
+  const RankingProtocol protocol{.positions = Positions::kEvery, .hide_seen = true, .max_k = 7};
+  const auto expected = rank(dataset, scorer, protocol, 1, 1);
+  EXPECT_EQ(expected.size(), 120U);
+  for (const int n_threads : {1, 2, 5}) {
+    for (const std::int64_t block : {1, 2, 3, 16, 119, 120, 1000})
+      EXPECT_EQ(rank(dataset, scorer, protocol, n_threads, block), expected);
+  }
+}
+
+TEST(RankAll, WhatTheScorerThrowsReachesTheCaller) {
+  const Dataset dataset = small_dataset();
+  Planted scorer([](const Query& query, std::int64_t) -> float {
+    if (query.position == 7) throw std::runtime_error("no");
+    return 0;
+  });
+  EXPECT_THROW(rank(dataset, scorer, {}), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace segue::ranking
