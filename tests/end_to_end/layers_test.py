@@ -52,6 +52,12 @@ class LayersTest(unittest.TestCase):
         self.assertEqual(len(found), 1)
         self.assertIn("not marked TORCH", found[0])
 
+    def test_only_the_plugin_may_link_libtorch_beside_its_mark(self):
+        for room, n_found in (("cuda_plugin", 0), ("dataset", 1)):
+            files = {f"src__{room}__CMakeLists_dot_txt": f"segue_add_library({room} SOURCES a.cc USES config)\ntarget_link_libraries(x segue::torch)",
+                     f"src__{room}__plugin_dot_cc": "#include <ATen/ATen.h>\n"}
+            self.assertEqual(len(found_in(**files)), n_found, room)
+
     def test_kernels_know_nothing_of_src(self):
         found = found_in(kernels__top_k_dot_cc='#include "support/ids.h"\n')
         self.assertEqual(len(found), 1)

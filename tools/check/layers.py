@@ -67,7 +67,8 @@ def violations(root):
     for path in [*sorted(root.glob("src/**/CMakeLists.txt")), *sorted(root.glob("kernels/**/CMakeLists.txt"))]:
         for folder, arguments in calls(path.read_text(), "segue_add_library"):
             uses.setdefault(folder, []).extend(arguments.get("USES", []))
-            if "TORCH" in arguments:
+            # cuda_plugin/ marks no library of the house: its plugin is linked with LibTorch by itself.
+            if "TORCH" in arguments or (folder == "cuda_plugin" and "segue::torch" in path.read_text()):
                 torch.add(folder)
     for folder, home in homes.items():
         if (home / "CMakeLists.txt").exists() and folder not in uses:
