@@ -85,6 +85,9 @@ class ReadmeTest(unittest.TestCase):
         self.assertTrue(listed)
         self.assertEqual(named, listed)
 
+    def test_nothing_is_left_to_fill_in(self):
+        self.assertNotRegex(README, r"@[A-Z]+@")
+
     def test_links_lead_somewhere(self):
         for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", README):
             self.assertTrue((SOURCE / link).exists(), link)
