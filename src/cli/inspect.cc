@@ -1,0 +1,77 @@
+#include <cstdio>
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/configuration.h"
+#include "cli/inspect_artefact.h"
+#include "support/errors.h"
+
+namespace segue::cli {
+namespace {
+
+/// `|` would end a cell of the table.
+std::string cell(std::string text) {
+  for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) text.insert(at, 1, '\\');
+  return text;
+}
+
+std::vector<config::KeyInfo> configuration_keys() {
+  config::Document document = config::Document::describe();
+  Configuration::from(document);
+  return document.keys();
+}
+
+/// The table that configs/README.md holds.
+std::string key_table() {
+  std::string table = "| key | type | default | unit | range | meaning |\n|---|---|---|---|---|---|\n";
+  for (const config::KeyInfo& key : configuration_keys()) {
+    if (key.type == "section") {
+      table += "| **" + key.path + "** | | | | | **" + cell(key.meaning) + "** |\n";
+      continue;
+    }
+    std::string range = key.range;
+    for (const std::string& choice : key.choices) range += (range.empty() ? "" : ", ") + choice;
+    table += "| `" + key.path + "` | " + key.type + " | " +
+             (key.default_value.empty() ? "" : "`" + cell(key.default_value) + "`") + " | " + key.unit + " | " +
+             cell(range) + " | " + cell(key.meaning) + " |\n";
+  }
+  return table;
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, GlobalOptions& global) {
+  struct Arguments {
+    std::string path;
+    bool config_keys = false;
+  };
+  const auto arguments = std::make_shared<Arguments>();
+  auto* command = app.add_subcommand("inspect", "Say what a file or folder of Segue's holds, and check it");
+  command->add_option("path", arguments->path,
+                      "Prepared dataset, run directory, checkpoint, bundle or recommendations");
+  command->add_flag("--config-keys", arguments->config_keys, "Print every configuration key, as a Markdown table");
+  command->callback([arguments, &global] {
+    if (arguments->config_keys) {
+      if (!global.json) {
+        std::fputs(key_table().c_str(), stdout);
+        return;
+      }
+      Json keys = Json::array();
+      for (const config::KeyInfo& key : configuration_keys()) {
+        keys.push_back({{"key", key.path},
+                        {"type", key.type},
+                        {"default", key.default_value},
+                        {"unit", key.unit},
+                        {"range", key.range},
+                        {"choices", key.choices},
+                        {"meaning", key.meaning}});
+      }
+      print_result(global, {{"keys", keys}});
+      return;
+    }
+    if (arguments->path.empty()) throw UsageError("inspect: name a path, or give --config-keys");
+    print_result(global, inspect_artefact(arguments->path));
+  });
+}
+
+}  // namespace segue::cli
