@@ -46,6 +46,7 @@ class EventReader {
   [[nodiscard]] const SkippedRows& skipped() const;
   [[nodiscard]] bool item_is_integer() const;      ///< all items read so far were integers
   [[nodiscard]] bool sequence_is_integer() const;
+  [[nodiscard]] bool item_column_is_string() const;  ///< a Parquet column of strings: ids go out as strings, whatever they hold
   [[nodiscard]] std::int64_t bytes_total() const;  ///< size of all files, for progress
   [[nodiscard]] std::int64_t bytes_read() const;   ///< about how far it is
 

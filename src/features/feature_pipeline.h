@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "config/section.h"
 #include "events/event_reader.h"
 #include "events/event_table.h"
+#include "features/vocabulary.h"
 #include "support/json.h"
 
 namespace segue::features {
@@ -70,7 +72,10 @@ class FeaturePipeline {
     std::vector<std::string> values;      ///< category: code - 1 -> value
     double mean = 0, deviation = 1;       ///< number
     std::vector<double> edges;            ///< bucket, gap: rising upper bounds
+    std::shared_ptr<const Vocabulary> codes;  ///< category: value -> code - 1
   };
+  struct Fit;                             ///< what is counted between fit() and finish_fit()
+  std::shared_ptr<Fit> fit_;
   std::vector<Transform> transforms_;
   std::string time_column_;
 };

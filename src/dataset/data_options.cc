@@ -1,0 +1,57 @@
+#include "dataset/prepare.h"
+
+namespace segue {
+
+void DataOptions::read(config::Section& data) {
+  data.read("prepared", prepared, {.meaning = "directory of the prepared dataset", .required = true});
+  data.read("events", events,
+            {.meaning = "files of events, by name or glob; with split.kind files: those to train on"});
+  data.read(
+      "validation_events", validation_events,
+      {.meaning =
+           "split.kind files: files to validate on; none: the last validation_fraction of the training sequences"});
+  data.read("test_events", test_events, {.meaning = "split.kind files: files to test on"});
+  source.read(data);
+  features.clear();
+  for (auto& entry : data.list("features", "what is read of an event beside its item"))
+    features.emplace_back().read(entry);
+  data.read("min_sequence_length", min_sequence_length,
+            {.meaning = "shorter sequences are left out; events of unknown items count", .unit = "events", .low = 1});
+  data.read("max_sequence_length", max_sequence_length,
+            {.meaning = "longer sequences keep their latest events; 0: no limit", .unit = "events", .low = 0});
+  data.read(
+      "min_item_count", min_item_count,
+      {.meaning = "items rarer than this in the training part become the unknown item", .unit = "events", .low = 1});
+  auto parts = data.section("split", "which events train, validate and test");
+  parts.read_choice(
+      "kind", split,
+      {{"time", SplitKind::kTime},
+       {"last_item", SplitKind::kLastItem},
+       {"last_sequences", SplitKind::kLastSequences},
+       {"files", SplitKind::kFiles}},
+      {.meaning =
+           "time: the latest events test, those before validate; last_item: the last event of each sequence tests,"
+           " the one before validates (leaks the future); last_sequences: whole sequences, by their last event;"
+           " files: validation_events and test_events"});
+  parts.read(
+      "validation_fraction", validation_fraction,
+      {.meaning = "of the events (time) or sequences (last_sequences, files)", .unit = "share", .low = 0, .high = 0.9});
+  parts.read("test_fraction", test_fraction,
+             {.meaning = "of the events (time) or sequences (last_sequences)", .unit = "share", .low = 0, .high = 0.9});
+  parts.read("validation_from", validation_from, {.meaning = "time: validation begins here, in place of the fraction"});
+  parts.read("test_from", test_from, {.meaning = "time: the test begins here, in place of the fraction"});
+  data.read("n_partitions", n_partitions,
+            {.meaning = "files on disk among which sequences are spread while preparing; 0: from the size of the input",
+             .low = 0,
+             .high = 4096});
+  if (data.has("events") && split == SplitKind::kTime && source.time_column.empty()) {
+    parts.fail("kind",
+               "a split by time needs data.columns.time; without times choose last_sequences, last_item or files");
+  }
+  if (data.has("events") && validation_fraction + test_fraction >= 1 && split != SplitKind::kFiles) {
+    parts.fail("test_fraction",
+               "validation_fraction and test_fraction leave nothing to train on; their sum must be below 1");
+  }
+}
+
+}  // namespace segue

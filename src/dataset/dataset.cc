@@ -1,0 +1,199 @@
+#include "dataset/dataset.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "dataset/column_file.h"
+#include "dataset/prepared_format.h"
+#include "support/errors.h"
+#include "support/storage.h"
+
+namespace segue {
+
+struct Dataset::State {
+  std::vector<dataset::MappedColumns> files;  // keeps the maps
+  EventsInMemory owned;                       // of in_memory(): what the spans below view
+  std::string owned_ids;
+  std::vector<std::int64_t> owned_id_ends, owned_counts;
+  features::Vocabulary items;
+  features::FeaturePipeline pipeline;
+  Json manifest;
+  std::span<const std::int64_t> begins, train_ends, valid_ends, times_ms, item_counts;
+  std::span<const ItemRow> item_rows;
+  dataset::MappedColumns::Text ids;
+  std::vector<MappedFeature> features;
+};
+
+namespace {
+
+/// The first fault in the bounds of sequences, or empty.
+std::string fault_of_bounds(std::span<const std::int64_t> begins, std::span<const std::int64_t> train_ends,
+                            std::span<const std::int64_t> valid_ends, std::size_t n_events) {
+  if (begins.empty() || train_ends.size() + 1 != begins.size() || valid_ends.size() != train_ends.size())
+    return "lengths disagree";
+  if (begins.front() != 0 || begins.back() != static_cast<std::int64_t>(n_events))
+    return "sequences do not cover the events";
+  for (std::size_t s = 0; s < train_ends.size(); ++s) {
+    if (begins[s] > train_ends[s] || train_ends[s] > valid_ends[s] || valid_ends[s] > begins[s + 1]) {
+      return "the bounds of sequence " + std::to_string(s) + " do not rise";
+    }
+  }
+  return {};
+}
+
+bool rows_are_items(std::span<const ItemRow> rows, std::int32_t n_items) {
+  return std::all_of(rows.begin(), rows.end(), [n_items](ItemRow row) { return row >= 0 && row <= n_items; });
+}
+
+}  // namespace
+
+Dataset::Dataset(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Dataset::Dataset(Dataset&&) noexcept = default;
+Dataset& Dataset::operator=(Dataset&&) noexcept = default;
+Dataset::~Dataset() = default;
+
+Dataset Dataset::open(const std::filesystem::path& directory, bool verify) {
+  using namespace dataset;
+  const auto manifest_path = directory / kManifestFile;
+  if (!std::filesystem::exists(manifest_path)) {
+    throw DataError(directory.string() + ": no prepared dataset there (no " + kManifestFile +
+                    "); make one with: segue prepare CONFIG");
+  }
+  auto state = std::make_unique<State>();
+  auto& s = *state;
+  const auto where = manifest_path.string();
+  s.manifest = read_json(manifest_path);
+  check_format(s.manifest, kFormat, kVersion, where);
+  const auto sums = json_get<Json>(s.manifest, "files", where);
+  for (const auto* name : {kEventsFile, kSequencesFile, kItemsFile, kCountsFile, kFeaturesFile}) {
+    const auto path = directory / name;
+    const auto entry = json_get<Json>(sums, name, where);
+    std::error_code missing;
+    const auto bytes = std::filesystem::file_size(path, missing);
+    if (missing) throw DataError(path.string() + ": missing from the prepared dataset; prepare the data again");
+    if (bytes != json_get<std::uintmax_t>(entry, "bytes", where)) {
+      throw DataError(path.string() + ": truncated or replaced: " + std::to_string(bytes) +
+                      " bytes where the manifest says " + entry["bytes"].dump() + "; prepare the data again");
+    }
+    if (verify && storage::file_checksum(path) != json_get<std::string>(entry, "checksum", where)) {
+      throw DataError(path.string() + ": damaged (its checksum is not that of the manifest); prepare the data again");
+    }
+  }
+  s.items =
+      features::Vocabulary::from_text(storage::read_file(directory / kItemsFile), (directory / kItemsFile).string());
+  s.pipeline =
+      features::FeaturePipeline::from_json(read_json(directory / kFeaturesFile), (directory / kFeaturesFile).string());
+  for (const auto* name : {kEventsFile, kSequencesFile, kCountsFile}) s.files.emplace_back(directory / name);
+  const auto& events = s.files[0];
+  const auto& sequences = s.files[1];
+  s.item_rows = events.int32("item");
+  if (events.has("time_ms")) s.times_ms = events.int64("time_ms");
+  for (const auto& spec : s.pipeline.specs()) {
+    MappedFeature feature{spec, {}, {}};
+    if (spec.categorical) {
+      feature.codes = events.int32("feature:" + spec.name);
+    } else {
+      feature.values = events.float32("feature:" + spec.name);
+    }
+    s.features.push_back(std::move(feature));
+  }
+  s.begins = sequences.int64("begin");
+  const auto n_sequences = s.begins.empty() ? 0 : s.begins.size() - 1;
+  s.train_ends = sequences.int64("train_end").first(n_sequences);
+  s.valid_ends = sequences.int64("valid_end").first(n_sequences);
+  s.ids = sequences.text("id");
+  s.item_counts = s.files[2].int64("n_training");
+  const auto fail = [&](const std::string& fault) {
+    throw DataError(directory.string() + ": " + fault + "; prepare the data again");
+  };
+  if (s.item_counts.size() != static_cast<std::size_t>(s.items.size())) fail("items.txt and items.arrow disagree");
+  if (verify) {
+    const auto fault = fault_of_bounds(s.begins, s.train_ends, s.valid_ends, s.item_rows.size());
+    if (!fault.empty()) fail(fault);
+    if (!rows_are_items(s.item_rows, s.items.size())) fail("an event of no known item row");
+    for (const auto& feature : s.features) {
+      const auto n = feature.spec.n_codes;
+      if (!std::all_of(feature.codes.begin(), feature.codes.end(),
+                       [n](std::int32_t code) { return code >= 0 && code < n; })) {
+        fail("a code of feature '" + feature.spec.name + "' out of range");
+      }
+    }
+  }
+  return Dataset(std::move(state));
+}
+
+Dataset Dataset::in_memory(EventsInMemory events) {
+  auto state = std::make_unique<State>();
+  auto& s = *state;
+  s.owned = std::move(events);
+  const auto& o = s.owned;
+  const auto fault = fault_of_bounds(o.begins, o.train_ends, o.valid_ends, o.item_rows.size());
+  if (!fault.empty()) throw std::invalid_argument("Dataset::in_memory: " + fault);
+  if (!o.times_ms.empty() && o.times_ms.size() != o.item_rows.size())
+    throw std::invalid_argument("Dataset::in_memory: times and events differ in number");
+  s.owned_counts.assign(static_cast<std::size_t>(std::max(o.n_items, 0)), 0);
+  for (auto& row : s.owned.item_rows) {
+    if (row < 0) throw std::invalid_argument("Dataset::in_memory: an item row below 0");
+    row = std::min(row, o.n_items);  // one row stands for every unknown item
+  }
+  for (std::size_t q = 0; q < o.train_ends.size(); ++q) {
+    for (auto e = o.begins[q]; e < o.train_ends[q]; ++e) {
+      const auto row = o.item_rows[static_cast<std::size_t>(e)];
+      if (row < o.n_items) ++s.owned_counts[static_cast<std::size_t>(row)];
+    }
+  }
+  s.items.is_integer = true;
+  for (std::int32_t row = 0; row < o.n_items; ++row) s.items.add(std::to_string(row));
+  s.owned_id_ends.push_back(0);
+  for (std::size_t q = 0; q < o.train_ends.size(); ++q) {
+    s.owned_ids += std::to_string(q);
+    s.owned_id_ends.push_back(static_cast<std::int64_t>(s.owned_ids.size()));
+  }
+  s.begins = o.begins;
+  s.train_ends = o.train_ends;
+  s.valid_ends = o.valid_ends;
+  s.times_ms = o.times_ms;
+  s.item_rows = o.item_rows;
+  s.item_counts = s.owned_counts;
+  s.ids = {s.owned_id_ends, s.owned_ids};
+  std::string sums = std::to_string(o.n_items);
+  const auto add = [&](const auto& column) {
+    sums += ' ' + storage::checksum({reinterpret_cast<const char*>(column.data()), column.size() * sizeof(column[0])});
+  };
+  add(o.begins), add(o.train_ends), add(o.valid_ends), add(o.item_rows), add(o.times_ms);
+  s.manifest = {{"format", dataset::kFormat},
+                {"version", dataset::kVersion},
+                {"fingerprint", storage::checksum(sums)},
+                {"protocol", Json::object()},
+                {"counts", {{"events", o.item_rows.size()}, {"sequences", o.train_ends.size()}, {"items", o.n_items}}}};
+  return Dataset(std::move(state));
+}
+
+std::int64_t Dataset::n_events() const { return static_cast<std::int64_t>(state_->item_rows.size()); }
+std::int64_t Dataset::n_sequences() const { return static_cast<std::int64_t>(state_->train_ends.size()); }
+std::int32_t Dataset::n_items() const { return state_->items.size(); }
+const features::Vocabulary& Dataset::items() const { return state_->items; }
+SequenceBounds Dataset::bounds(std::int64_t sequence) const {
+  const auto at = static_cast<std::size_t>(sequence);
+  return {state_->begins[at], state_->train_ends[at], state_->valid_ends[at], state_->begins[at + 1]};
+}
+std::span<const std::int64_t> Dataset::train_ends() const { return state_->train_ends; }
+std::span<const std::int64_t> Dataset::begins() const { return state_->begins; }
+std::span<const std::int64_t> Dataset::valid_ends() const { return state_->valid_ends; }
+std::string_view Dataset::sequence_id(std::int64_t sequence) const {
+  const auto at = static_cast<std::size_t>(sequence);
+  const auto begin = state_->ids.ends[at], end = state_->ids.ends[at + 1];
+  return state_->ids.bytes.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+}
+std::span<const ItemRow> Dataset::item_rows() const { return state_->item_rows; }
+std::span<const std::int64_t> Dataset::times_ms() const { return state_->times_ms; }
+const std::vector<MappedFeature>& Dataset::features() const { return state_->features; }
+const features::FeaturePipeline& Dataset::pipeline() const { return state_->pipeline; }
+std::span<const std::int64_t> Dataset::item_counts() const { return state_->item_counts; }
+const Json& Dataset::manifest() const { return state_->manifest; }
+std::string Dataset::fingerprint() const {
+  return json_get<std::string>(state_->manifest, "fingerprint", "manifest of the dataset");
+}
+
+}  // namespace segue

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "dataset/prepare.h"
+#include "support/json.h"
+
+namespace segue::dataset {
+
+/// The filters, the split and the features: what makes figures comparable. No paths, so that it is the same wherever
+/// the files lie.
+Json protocol_of(const DataOptions& options);
+
+/// A fingerprint of the whole section `data` and of the input files (names, sizes, times of change): equal means that
+/// preparing again would give the same.
+std::string source_of(const DataOptions& options, const std::vector<std::filesystem::path>& files);
+
+}  // namespace segue::dataset

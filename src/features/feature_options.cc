@@ -1,0 +1,35 @@
+#include "features/feature_pipeline.h"
+
+namespace segue::features {
+
+void FeatureOptions::read(config::Section& section) {
+  section.read("name", name,
+               {.meaning = "how the feature is called; also its column when none is named", .required = true});
+  section.read_choice(
+      "kind", kind,
+      {{"category", FeatureKind::kCategory},
+       {"number", FeatureKind::kNumber},
+       {"bucket", FeatureKind::kBucket},
+       {"hour", FeatureKind::kHour},
+       {"weekday", FeatureKind::kWeekday},
+       {"month", FeatureKind::kMonth},
+       {"gap", FeatureKind::kGap},
+       {"duration", FeatureKind::kDuration}},
+      {.meaning = "category: a word; number: standardised; bucket: a number by quantiles; hour, weekday, month: of a"
+                  " time, UTC; gap: time since the previous event; duration: days until a later time"});
+  section.read("column", column, {.meaning = "column of the events; empty: the name, or the time column for times"});
+  section.read("until", until, {.meaning = "duration: the column of the later time"});
+  section.read("context", context, {.meaning = "also known of the event to predict, and shown to the model"});
+  section.read("history", history, {.meaning = "shown to the model for past events"});
+  section.read("min_count", min_count,
+               {.meaning = "category: values rarer than this in training are unknown", .unit = "events", .low = 1});
+  section.read("n_buckets", n_buckets, {.meaning = "bucket and gap: how many buckets", .low = 2, .high = 100'000});
+  section.read("max_value", max_value,
+               {.meaning = "duration: longer ones count as this", .unit = "days", .low = 1, .high = 100'000});
+  if (kind == FeatureKind::kDuration && until.empty())
+    section.fail("until", "missing; a duration needs the column of its later time");
+  if (!context && !history)
+    section.fail("history", "a feature that is neither history nor context is of no use; leave it out");
+}
+
+}  // namespace segue::features
