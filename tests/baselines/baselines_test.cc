@@ -50,12 +50,25 @@ TEST(Markov, CountsConsecutivePairs) {
   EXPECT_EQ(scores("markov", {0, 0, 2}), (std::vector<float>{0, 0, 1, 0, 0}));
 }
 
+TEST(Markov, FirstSeenFollowersLeadEqualOnes) {
+  // After 0: 2 once, then 1 once, then 3 twice.
+  const Dataset dataset =
+      Dataset::in_memory({4, {0, 2, 4, 6, 8}, {2, 4, 6, 8}, {2, 4, 6, 8}, {0, 2, 0, 1, 0, 3, 0, 3}, {}});
+  BaselineOptions options;
+  options.ties = TieOrder::kFirstSeen;
+  const auto baseline = make_baseline("markov", dataset, options);
+  const ranking::Query query{0, 0, 1};
+  std::vector<float> row(4);
+  baseline->score({&query, 1}, {row.data(), 1, 4});
+  EXPECT_EQ(row, (std::vector<float>{0, 1.5F, 1.75F, 2.25F}));
+}
+
 TEST(ItemKnn, CosineOfSessions) {
-  // Item 0 is in sequences a b c, 1 in a b d, 2 in a, 3 in c.
+  // Item 0 is in sequences a b c, 1 in a b d, 2 in a, 3 in c; sizes are shrunk by 20.
   const auto row = scores("item_knn", kLast);
-  EXPECT_FLOAT_EQ(row[1], 2.0F / 3.0F);
-  EXPECT_FLOAT_EQ(row[2], static_cast<float>(1 / std::sqrt(3.0)));
-  EXPECT_FLOAT_EQ(row[3], static_cast<float>(1 / std::sqrt(3.0)));
+  EXPECT_FLOAT_EQ(row[1], 2.0F / 23.0F);
+  EXPECT_FLOAT_EQ(row[2], static_cast<float>(1 / std::sqrt(23.0 * 21.0)));
+  EXPECT_FLOAT_EQ(row[3], static_cast<float>(1 / std::sqrt(23.0 * 21.0)));
   EXPECT_EQ(row[0], 0);
   EXPECT_EQ(row[4], 0);
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <sstream>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "baselines/baselines.h"
+#include "kernels/top_k.h"
 #include "ranking/metrics.h"
 #include "ranking/ranker.h"
 
@@ -75,19 +77,37 @@ Dataset sessions(const std::string& name) {
   return Dataset::in_memory(std::move(events));
 }
 
+/// Hides what a baseline knows nothing of. The published Markov floors of sessions list only items that followed the
+/// last one; ours goes on with the tie order, which finds a few targets more (.6478 for .6473 on yoochoose64).
+class OnlyScored : public ranking::Scorer {
+ public:
+  explicit OnlyScored(ranking::Scorer& scorer) : scorer_(scorer) {}
+  [[nodiscard]] std::string name() const override { return scorer_.name() + ", only scored items"; }
+  void score(std::span<const ranking::Query> queries, kernels::MatrixView<float> scores) override {
+    scorer_.score(queries, scores);
+    std::replace(scores.data, scores.data + scores.n_rows * scores.n_cols, 0.0F, kernels::kMaskedScore);
+  }
+  [[nodiscard]] std::span<const ItemRow> tie_order() const override { return scorer_.tie_order(); }
+
+ private:
+  ranking::Scorer& scorer_;
+};
+
 std::map<std::string, double> measure(const Dataset& dataset, const std::string& name, TieOrder ties,
-                                      const ranking::RankingProtocol& protocol, bool include_validation = false) {
+                                      const ranking::RankingProtocol& protocol, bool only_scored = false) {
   BaselineOptions options;
   options.ties = ties;
-  const auto baseline = make_baseline(name, dataset, options, include_validation);
+  const auto baseline = make_baseline(name, dataset, options);
+  OnlyScored scored(*baseline);
+  ranking::Scorer& scorer = only_scored ? static_cast<ranking::Scorer&>(scored) : *baseline;
   std::vector<ranking::MetricName> metrics;
   for (const char* metric : {"hit_rate@10", "ndcg@10", "hit_rate@20", "mrr@20"})
     metrics.push_back(ranking::MetricName::parse(metric));
   ranking::MetricAccumulator sums(metrics, dataset.n_items());
-  ranking::rank_all(dataset, *baseline, ranking::make_queries(dataset, protocol), protocol, 2,
+  ranking::rank_all(dataset, scorer, ranking::make_queries(dataset, protocol), protocol, 2,
                     [&](const ranking::Ranking& ranking) { sums.add(ranking); });
   auto values = sums.values();
-  std::string line = name + " (" + std::to_string(sums.n_queries()) + " queries)";
+  std::string line = scorer.name() + " (" + std::to_string(sums.n_queries()) + " queries)";
   for (const auto& [metric, value] : values) line.append("  ").append(metric).append(" ").append(std::to_string(value));
   GTEST_LOG_(INFO) << line;
   return values;
@@ -124,17 +144,17 @@ TEST(Floors, MovieLens1MLeaveOneOut) {
 TEST(Floors, Yoochoose64EveryPosition) {
   if (data_folder().empty()) GTEST_SKIP() << "SEGUE_DATA is not set";
   const Dataset dataset = sessions("yoochoose64-srgnn");
-  const auto markov = measure(dataset, "markov", TieOrder::kFirstSeen, kEveryPosition);
-  EXPECT_NEAR(markov.at("hit_rate@20"), .6473, .0002);
-  EXPECT_NEAR(markov.at("mrr@20"), .2973, .0002);
+  const auto markov = measure(dataset, "markov", TieOrder::kFirstSeen, kEveryPosition, true);
+  EXPECT_NEAR(markov.at("hit_rate@20"), .6473, .0001);
+  EXPECT_NEAR(markov.at("mrr@20"), .2973, .0001);
 }
 
 TEST(Floors, DigineticaEveryPosition) {
   if (data_folder().empty()) GTEST_SKIP() << "SEGUE_DATA is not set";
   const Dataset dataset = sessions("diginetica-srgnn");
-  const auto markov = measure(dataset, "markov", TieOrder::kFirstSeen, kEveryPosition);
-  EXPECT_NEAR(markov.at("hit_rate@20"), .3361, .0002);
-  EXPECT_NEAR(markov.at("mrr@20"), .1277, .0002);
+  const auto markov = measure(dataset, "markov", TieOrder::kFirstSeen, kEveryPosition, true);
+  EXPECT_NEAR(markov.at("hit_rate@20"), .3361, .0001);
+  EXPECT_NEAR(markov.at("mrr@20"), .1277, .0001);
   const auto s_pop = measure(dataset, "session_popularity", TieOrder::kFirstSeen, kEveryPosition);
   EXPECT_NEAR(s_pop.at("hit_rate@20"), .2108, .002);
   EXPECT_NEAR(s_pop.at("mrr@20"), .1369, .002);
