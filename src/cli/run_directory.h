@@ -25,18 +25,18 @@ struct RunFiles {
   [[nodiscard]] std::filesystem::path report() const { return directory / "report.html"; }
 };
 
-enum class CheckpointChoice { kBest, kLatest };   ///< kBest falls back to the latest when no epoch was evaluated
+enum class CheckpointChoice { kBest, kLatest };  ///< kBest falls back to the latest when no epoch was evaluated
 
-/// A trained run, opened: the configuration it was trained with, its dataset and the model with its trained weights (the
-/// average where the run keeps one).
+/// A trained run, opened: the configuration it was trained with, its dataset and the model with its trained weights
+/// (the average where the run keeps one).
 struct RunDirectory {
   RunFiles files;
   Configuration configuration;
   Json manifest;
   Dataset dataset;
   std::unique_ptr<models::GruSession> model;
-  std::filesystem::path checkpoint;                ///< the file the weights came from
-  Json training_state;                             ///< of the checkpoint: step, epoch, best_metric, ...
+  std::filesystem::path checkpoint;  ///< the file the weights came from
+  Json training_state;               ///< of the checkpoint: step, epoch, best_metric, ...
 };
 
 /// True when `path` holds a run (config.yaml is there) rather than a bundle.
@@ -49,10 +49,15 @@ RunDirectory open_run(const std::filesystem::path& path, const std::vector<std::
                       CheckpointChoice choice = CheckpointChoice::kBest);
 
 /// Configuration and manifest alone: for what needs no dataset and no weights (report).
-struct RunSummary { RunFiles files; Configuration configuration; Json manifest; };
+struct RunSummary {
+  RunFiles files;
+  Configuration configuration;
+  Json manifest;
+};
 RunSummary open_run_summary(const std::filesystem::path& path, const std::vector<std::string>& overrides = {});
 
-/// The identity that a checkpoint carries and that a later command compares: model options and the data it was trained on.
+/// The identity that a checkpoint carries and that a later command compares: model options and the data it was trained
+/// on.
 Json run_identity(const Configuration& configuration, const Dataset& dataset);
 
 }  // namespace segue::cli

@@ -36,7 +36,9 @@ bool claim(const RunFiles& files, const TrainArguments& arguments) {
     return false;
   }
   if (holds_run && !arguments.overwrite)
-    throw UsageError(directory + " already holds a run: --resume goes on with it, --overwrite replaces it, --run DIR takes another folder");
+    throw UsageError(
+        directory +
+        " already holds a run: --resume goes on with it, --overwrite replaces it, --run DIR takes another folder");
   if (std::filesystem::exists(files.directory) && !holds_run && !std::filesystem::is_empty(files.directory))
     throw UsageError(directory + " is not empty and is no run: name another folder by --run DIR");
   if (holds_run) std::filesystem::remove_all(files.directory);
@@ -51,11 +53,16 @@ std::int64_t n_parameters(const models::GruSession& model) {
 
 Json describe(const training::TrainingResult& result, const training::TrainingOptions& options) {
   const auto rounded = [](double value) { return std::isfinite(value) ? Json(value) : Json(); };
-  return {{"epochs", result.epochs},          {"updates", result.steps},
-          {"best_epoch", result.best_epoch},  {"metric", options.metric},
-          {"best_metric", rounded(result.best_metric)}, {"last_loss", rounded(result.last_loss)},
-          {"stopped_early", result.stopped_early},      {"targets", result.n_targets},
-          {"seconds", result.seconds},        {"events_per_s", result.events_per_s}};
+  return {{"epochs", result.epochs},
+          {"updates", result.steps},
+          {"best_epoch", result.best_epoch},
+          {"metric", options.metric},
+          {"best_metric", rounded(result.best_metric)},
+          {"last_loss", rounded(result.last_loss)},
+          {"stopped_early", result.stopped_early},
+          {"targets", result.n_targets},
+          {"seconds", result.seconds},
+          {"events_per_s", result.events_per_s}};
 }
 
 void run_train(const TrainArguments& arguments, const GlobalOptions& global) {
@@ -84,8 +91,12 @@ void run_train(const TrainArguments& arguments, const GlobalOptions& global) {
                    {"seed", configuration.seed},
                    {"device", device.description},
                    {"threads", device.n_threads},
-                   {"data", {{"prepared", configuration.data.prepared}, {"fingerprint", dataset.fingerprint()},
-                             {"n_items", dataset.n_items()}, {"n_sequences", dataset.n_sequences()}, {"n_events", dataset.n_events()}}},
+                   {"data",
+                    {{"prepared", configuration.data.prepared},
+                     {"fingerprint", dataset.fingerprint()},
+                     {"n_items", dataset.n_items()},
+                     {"n_sequences", dataset.n_sequences()},
+                     {"n_events", dataset.n_events()}}},
                    {"versions", versions()},
                    {"machine", machine()}};
   if (!resume) {
@@ -94,14 +105,13 @@ void run_train(const TrainArguments& arguments, const GlobalOptions& global) {
   }
   log_info("training " + configuration.model_kind + " (" + with_thousands(n_parameters(model)) + " parameters, " +
            with_thousands(dataset.n_items()) + " items) on " + device.description);
-  const training::TrainingResult result =
-      training::train(model, dataset, configuration.training,
-                      {.directory = files.directory,
-                       .seed = configuration.seed,
-                       .n_threads = device.n_threads,
-                       .resume = resume,
-                       .identity = identity,
-                       .validation = configuration.evaluation.protocol});
+  const training::TrainingResult result = training::train(model, dataset, configuration.training,
+                                                          {.directory = files.directory,
+                                                           .seed = configuration.seed,
+                                                           .n_threads = device.n_threads,
+                                                           .resume = resume,
+                                                           .identity = identity,
+                                                           .validation = configuration.evaluation.protocol});
   manifest["training"] = describe(result, configuration.training);
   write_json(files.manifest(), manifest);
   log_to_file("");
@@ -116,9 +126,11 @@ void add_train(CLI::App& app, GlobalOptions& global) {
   auto arguments = std::make_shared<TrainArguments>();
   auto* command = app.add_subcommand("train", "Train a model into a run directory");
   command->add_option("config", arguments->config, "Configuration file (YAML)")->required();
-  command->add_option("overrides", arguments->overrides, "key=value: any configuration key, for example training.epochs=3");
+  command->add_option("overrides", arguments->overrides,
+                      "key=value: any configuration key, for example training.epochs=3");
   command->add_option("--run", arguments->run, "Run directory; default: output.run of the configuration");
-  auto* resume = command->add_flag("--resume", arguments->resume, "Go on with the run where its last checkpoint stands");
+  auto* resume =
+      command->add_flag("--resume", arguments->resume, "Go on with the run where its last checkpoint stands");
   command->add_flag("--overwrite", arguments->overwrite, "Replace the run that the directory holds")->excludes(resume);
   command->callback([arguments, &global] { run_train(*arguments, global); });
 }

@@ -84,7 +84,7 @@ Json parse_header(const std::filesystem::path& path, std::string_view text) {
 struct Entry {
   std::string name;
   DType dtype = DType::kF32;
-  std::vector<std::int64_t> shape;
+  std::vector<std::int64_t> shape = {};
   std::uint64_t begin = 0, end = 0;
 };
 
@@ -96,7 +96,8 @@ Entry parse_entry(const std::filesystem::path& path, const std::string& name, co
       !json.contains("data_offsets")) {
     fail(path, where + " does not have exactly dtype, shape and data_offsets");
   }
-  Entry entry{.name = name};
+  Entry entry;
+  entry.name = name;
   const Json& dtype = json.at("dtype");
   const auto* known = std::find_if(kDTypeNames.begin(), kDTypeNames.end(),
                                    [&](const auto& pair) { return dtype.is_string() && dtype == pair.second; });

@@ -65,11 +65,13 @@ Checkpoint Checkpoint::load(const std::filesystem::path& path) {
   Checkpoint checkpoint;
   checkpoint.state = Json::parse(found->second, nullptr, false);
   if (checkpoint.state.is_discarded() || !checkpoint.state.is_object())
-    throw DataError(path.string() + ": damaged checkpoint: its \"segue\" metadata is not JSON; take another checkpoint of the run");
+    throw DataError(path.string() +
+                    ": damaged checkpoint: its \"segue\" metadata is not JSON; take another checkpoint of the run");
   check_format(checkpoint.state, kFormat, kVersion, path.string());
   for (const auto& [name, bytes] : file.tensors()) {
     at::Tensor tensor = at::empty(bytes.shape, at::TensorOptions().dtype(scalar_type_of(bytes.dtype)));
-    if (!bytes.bytes.empty()) std::copy_n(bytes.bytes.data(), bytes.bytes.size(), static_cast<char*>(tensor.mutable_data_ptr()));
+    if (!bytes.bytes.empty())
+      std::copy_n(bytes.bytes.data(), bytes.bytes.size(), static_cast<char*>(tensor.mutable_data_ptr()));
     checkpoint.tensors.emplace(name, std::move(tensor));
   }
   return checkpoint;

@@ -12,8 +12,8 @@
 
 namespace segue::training {
 
-/// One safetensors file: tensors "model.<name>", "ema.<name>", "optimizer.<name>.<slot>", and the state (step, epoch, batch,
-/// generators, best metric, identity, format version) as JSON in its metadata under "segue". Atomic.
+/// One safetensors file: tensors "model.<name>", "ema.<name>", "optimizer.<name>.<slot>", and the state (step, epoch,
+/// batch, generators, best metric, identity, format version) as JSON in its metadata under "segue". Atomic.
 struct Checkpoint {
   std::map<std::string, at::Tensor> tensors;
   Json state;
@@ -22,7 +22,9 @@ struct Checkpoint {
   static Checkpoint load(const std::filesystem::path& path);
 };
 
-/// Copies "ema.<name>" where there (else "model.<name>") into the parameters; DataError for a missing name, another shape or dtype.
-void load_parameters(const Checkpoint& checkpoint, const std::vector<std::pair<std::string, at::Tensor>>& parameters, bool prefer_ema);
+/// Copies "ema.<name>" where there (else "model.<name>") into the parameters; DataError for a missing name, another
+/// shape or dtype.
+void load_parameters(const Checkpoint& checkpoint, const std::vector<std::pair<std::string, at::Tensor>>& parameters,
+                     bool prefer_ema);
 
 }  // namespace segue::training

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <stdexcept>
 #include <vector>
 
@@ -50,7 +51,8 @@ struct Gradients {
   at::Tensor loss;
 };
 
-Gradients cross_entropy_on_cpu(const OutputLayer& layer, const at::Tensor& targets, const CrossEntropyOptions& options) {
+Gradients cross_entropy_on_cpu(const OutputLayer& layer, const at::Tensor& targets,
+                               const CrossEntropyOptions& options) {
   const at::Tensor vectors = layer.vectors.contiguous(), items = layer.items.contiguous();
   const std::int64_t n = vectors.size(0), n_items = items.size(0);
   const std::int64_t rows = std::min(chunk_rows_for(options.chunk_rows, n_items), std::max<std::int64_t>(n, 1));
@@ -100,7 +102,8 @@ Gradients cross_entropy_on_cpu(const OutputLayer& layer, const at::Tensor& targe
     if (layer.bias.defined()) out.bias.add_(chunk.sum(0));
     at::Tensor to_vectors = out.vectors.narrow(0, first, m);
     if (options.bf16) {
-      // The gradient of a row is about 1/n: bfloat16 keeps the exponent of float32, so nothing is lost at the small end.
+      // The gradient of a row is about 1/n: bfloat16 keeps the exponent of float32, so nothing is lost at the small
+      // end.
       at::Tensor product = narrow.narrow(0, 0, m);
       auto* bits = static_cast<std::uint16_t*>(product.mutable_data_ptr());
       at::parallel_for(0, m, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -113,18 +116,19 @@ Gradients cross_entropy_on_cpu(const OutputLayer& layer, const at::Tensor& targe
       out.items.addmm_(chunk.t(), x);
     }
   }
-  if (visited)
-    out.visited_weights = at::tensor({visited_sums[0], visited_sums[1]}, at::kDouble).to(at::kFloat);
+  if (visited) out.visited_weights = at::tensor({visited_sums[0], visited_sums[1]}, at::kDouble).to(at::kFloat);
   const double total = std::accumulate(losses.begin(), losses.end(), 0.0);
   out.loss = at::scalar_tensor(total / static_cast<double>(std::max<std::int64_t>(n, 1)), vectors.options());
   return out;
 }
 
 /// The same by ATen's own operators, for other devices.
-Gradients cross_entropy_on_device(const OutputLayer& layer, const at::Tensor& targets, const CrossEntropyOptions& options) {
+Gradients cross_entropy_on_device(const OutputLayer& layer, const at::Tensor& targets,
+                                  const CrossEntropyOptions& options) {
   const at::Tensor vectors = layer.vectors.contiguous(), items = layer.items.contiguous();
   const std::int64_t n = vectors.size(0), n_items = items.size(0);
-  const std::int64_t rows = options.chunk_rows > 0 ? options.chunk_rows : std::clamp<std::int64_t>(64'000'000 / n_items, 256, 8192);
+  const std::int64_t rows =
+      options.chunk_rows > 0 ? options.chunk_rows : std::clamp<std::int64_t>(64'000'000 / n_items, 256, 8192);
   const double scale = 1.0 / static_cast<double>(std::max<std::int64_t>(n, 1));
   Gradients out;
   out.vectors = at::empty_like(vectors);
@@ -162,7 +166,8 @@ Gradients cross_entropy_on_device(const OutputLayer& layer, const at::Tensor& ta
     if (options.label_smoothing > 0) loss = loss - log_p.mean(1).sum() * options.label_smoothing;
     out.loss.add_(loss, scale);
     at::Tensor gradient = log_p.exp().mul_(scale);
-    gradient.scatter_add_(1, wanted, at::full_like(wanted, -(1.0 - options.label_smoothing) * scale, gradient.options()));
+    gradient.scatter_add_(1, wanted,
+                          at::full_like(wanted, -(1.0 - options.label_smoothing) * scale, gradient.options()));
     if (options.label_smoothing > 0) gradient.sub_(options.label_smoothing * scale / static_cast<double>(n_items));
     if (visited) out.visited_weights.index_put_({k}, gradient.index({r, c}), true);
     if (layer.bias.defined()) out.bias.add_(gradient.sum(0));
@@ -173,13 +178,19 @@ Gradients cross_entropy_on_device(const OutputLayer& layer, const at::Tensor& ta
   return out;
 }
 
+/// The form in which an autograd function takes a tensor that may be undefined.
+std::optional<at::Tensor> if_defined(const at::Tensor& tensor) {
+  return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::nullopt;
+}
+
 struct CrossEntropy : public torch::autograd::Function<CrossEntropy> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& vectors, const at::Tensor& items, const at::Tensor& bias,
-                            const at::Tensor& visited_weights, const OutputLayer* layer, const at::Tensor& targets,
-                            const CrossEntropyOptions* options) {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& vectors, const at::Tensor& items,
+                            const std::optional<at::Tensor>& bias, const std::optional<at::Tensor>& visited_weights,
+                            const OutputLayer* layer, const at::Tensor& targets, const CrossEntropyOptions* options) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     OutputLayer plain = *layer;
-    plain.vectors = vectors, plain.items = items, plain.bias = bias, plain.visited_weights = visited_weights;
+    plain.vectors = vectors, plain.items = items, plain.bias = bias.value_or(at::Tensor());
+    plain.visited_weights = visited_weights.value_or(at::Tensor());
     Gradients gradients = vectors.is_cpu() ? cross_entropy_on_cpu(plain, targets, *options)
                                            : cross_entropy_on_device(plain, targets, *options);
     context->save_for_backward({gradients.vectors, gradients.items, gradients.bias, gradients.visited_weights});
@@ -196,8 +207,11 @@ struct CrossEntropy : public torch::autograd::Function<CrossEntropy> {
 
 struct SampledLoss : public torch::autograd::Function<SampledLoss> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& vectors, const at::Tensor& target_vectors,
-                            const at::Tensor& target_bias, const at::Tensor& negative_vectors, const at::Tensor& negative_bias,
-                            const SampledLayer* layer, const at::Tensor& log_q, const SampledLossOptions* options) {
+                            const std::optional<at::Tensor>& given_target_bias, const at::Tensor& negative_vectors,
+                            const std::optional<at::Tensor>& given_negative_bias, const SampledLayer* layer,
+                            const at::Tensor* log_q, const SampledLossOptions* options) {
+    const at::Tensor target_bias = given_target_bias.value_or(at::Tensor());
+    const at::Tensor negative_bias = given_negative_bias.value_or(at::Tensor());
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     const std::int64_t n = vectors.size(0), m = negative_vectors.size(0);
     const at::Tensor v = vectors.contiguous();
@@ -207,35 +221,40 @@ struct SampledLoss : public torch::autograd::Function<SampledLoss> {
       scores = at::mm(low_v, low_negatives.t()).to(at::kFloat);
       if (negative_bias.defined()) scores.add_(negative_bias);
     } else {
-      scores = negative_bias.defined() ? at::addmm(negative_bias, v, negative_vectors.t()) : at::mm(v, negative_vectors.t());
+      scores =
+          negative_bias.defined() ? at::addmm(negative_bias, v, negative_vectors.t()) : at::mm(v, negative_vectors.t());
     }
     at::Tensor positive = (v * target_vectors).sum(1);
     if (target_bias.defined()) positive.add_(target_bias);
     const at::Tensor negatives = layer->negatives.to(at::kInt);
     const auto* negative = negatives.const_data_ptr<std::int32_t>();
     const auto* target = layer->targets.const_data_ptr<std::int64_t>();
-    const float* correction = options->loss == Loss::kSampledSoftmax && log_q.defined() ? log_q.const_data_ptr<float>() : nullptr;
+    const float* correction =
+        options->loss == Loss::kSampledSoftmax && log_q->defined() ? log_q->const_data_ptr<float>() : nullptr;
     float* const score = scores.mutable_data_ptr<float>();
     float* const own = positive.mutable_data_ptr<float>();
     std::vector<double> losses(static_cast<std::size_t>(n));
     const float scale = 1.0F / static_cast<float>(std::max<std::int64_t>(n, 1));
     at::parallel_for(0, n, 1, [&](std::int64_t begin, std::int64_t end) {
       std::vector<float> scratch(static_cast<std::size_t>(2 * m));
-      SampledRow row{options->loss, static_cast<float>(options->bpr_regularization), static_cast<float>(options->score_elu), 0};
+      SampledRow row{options->loss, static_cast<float>(options->bpr_regularization),
+                     static_cast<float>(options->score_elu), 0};
       for (std::int64_t r = begin; r < end; ++r) {
         row.target = static_cast<std::int32_t>(target[r]);
         losses[static_cast<std::size_t>(r)] =
             sampled_loss_row(row, score + r * m, negative, correction, m, own + r, scale, scratch.data());
       }
     });
-    at::Tensor to_vectors = options->bf16 ? at::mm(scores.to(at::kBFloat16), low_negatives).to(at::kFloat) : at::mm(scores, negative_vectors);
+    at::Tensor to_vectors = options->bf16 ? at::mm(scores.to(at::kBFloat16), low_negatives).to(at::kFloat)
+                                          : at::mm(scores, negative_vectors);
     const at::Tensor to_negatives =
         options->bf16 ? at::mm(scores.t().to(at::kBFloat16), low_v).to(at::kFloat) : at::mm(scores.t(), v);
     to_vectors.addcmul_(positive.unsqueeze(1), target_vectors);
-    context->save_for_backward({to_vectors, positive.unsqueeze(1) * v, target_bias.defined() ? positive : at::Tensor(), to_negatives,
-                                negative_bias.defined() ? scores.sum(0) : at::Tensor()});
-    return at::scalar_tensor(std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(std::max<std::int64_t>(n, 1)),
-                             v.options());
+    context->save_for_backward({to_vectors, positive.unsqueeze(1) * v, target_bias.defined() ? positive : at::Tensor(),
+                                to_negatives, negative_bias.defined() ? scores.sum(0) : at::Tensor()});
+    return at::scalar_tensor(
+        std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(std::max<std::int64_t>(n, 1)),
+        v.options());
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& upstream) {
@@ -247,9 +266,12 @@ struct SampledLoss : public torch::autograd::Function<SampledLoss> {
 };
 
 /// The formulas as they stand, by differentiable operators: for other devices.
-at::Tensor sampled_loss_on_device(const SampledLayer& layer, const at::Tensor& log_q, const SampledLossOptions& options) {
-  at::Tensor scores = options.bf16 ? at::mm(layer.vectors.to(at::kBFloat16), layer.negative_vectors.to(at::kBFloat16).t()).to(at::kFloat)
-                                   : at::mm(layer.vectors, layer.negative_vectors.t());
+at::Tensor sampled_loss_on_device(const SampledLayer& layer, const at::Tensor& log_q,
+                                  const SampledLossOptions& options) {
+  at::Tensor scores =
+      options.bf16
+          ? at::mm(layer.vectors.to(at::kBFloat16), layer.negative_vectors.to(at::kBFloat16).t()).to(at::kFloat)
+          : at::mm(layer.vectors, layer.negative_vectors.t());
   at::Tensor positive = (layer.vectors * layer.target_vectors).sum(1, true);
   if (layer.negative_bias.defined()) scores = scores + layer.negative_bias;
   if (layer.target_bias.defined()) positive = positive + layer.target_bias.unsqueeze(1);
@@ -261,7 +283,8 @@ at::Tensor sampled_loss_on_device(const SampledLayer& layer, const at::Tensor& l
     const at::Tensor all = at::cat({positive, corrected.masked_fill(hit, -1e30)}, 1);
     return mean(at::logsumexp(all, 1) - positive.squeeze(1));
   }
-  if (options.score_elu > 0) scores = at::elu(scores, options.score_elu), positive = at::elu(positive, options.score_elu);
+  if (options.score_elu > 0)
+    scores = at::elu(scores, options.score_elu), positive = at::elu(positive, options.score_elu);
   const at::Tensor share = at::softmax(scores.masked_fill(hit, -1e30), 1);
   if (options.loss == Loss::kBprMax) {
     const at::Tensor ranked = (share * at::sigmoid(positive - scores)).sum(1);
@@ -273,19 +296,22 @@ at::Tensor sampled_loss_on_device(const SampledLayer& layer, const at::Tensor& l
 }  // namespace
 
 at::Tensor cross_entropy(const OutputLayer& layer, const at::Tensor& targets, const CrossEntropyOptions& options) {
-  if (layer.vectors.size(0) != targets.size(0)) throw std::invalid_argument("cross_entropy: one target a vector is needed");
+  if (layer.vectors.size(0) != targets.size(0))
+    throw std::invalid_argument("cross_entropy: one target a vector is needed");
   if (layer.visited_weights.defined() && layer.visited_offsets.size(0) != targets.size(0) + 1)
     throw std::invalid_argument("cross_entropy: visited_offsets must have one entry more than there are positions");
-  return CrossEntropy::apply(layer.vectors, layer.items, layer.bias, layer.visited_weights, &layer, targets, &options);
+  return CrossEntropy::apply(layer.vectors, layer.items, if_defined(layer.bias), if_defined(layer.visited_weights),
+                             &layer, targets, &options);
 }
 
 at::Tensor sampled_loss(const SampledLayer& layer, const at::Tensor& log_q, const SampledLossOptions& options) {
-  if (options.loss == Loss::kCrossEntropy) throw std::invalid_argument("sampled_loss: cross_entropy is not a sampled loss");
+  if (options.loss == Loss::kCrossEntropy)
+    throw std::invalid_argument("sampled_loss: cross_entropy is not a sampled loss");
   if (layer.vectors.size(0) != layer.targets.size(0) || layer.negative_vectors.size(0) != layer.negatives.size(0))
     throw std::invalid_argument("sampled_loss: one target a vector and one item a negative are needed");
   if (!layer.vectors.is_cpu()) return sampled_loss_on_device(layer, log_q, options);
-  return SampledLoss::apply(layer.vectors, layer.target_vectors, layer.target_bias, layer.negative_vectors, layer.negative_bias, &layer,
-                            log_q, &options);
+  return SampledLoss::apply(layer.vectors, layer.target_vectors, if_defined(layer.target_bias), layer.negative_vectors,
+                            if_defined(layer.negative_bias), &layer, &log_q, &options);
 }
 
 }  // namespace segue::training

@@ -20,39 +20,42 @@ struct OutputLayer {
 };
 
 struct CrossEntropyOptions {
-  double label_smoothing = 0;  ///< this share of the target's mass is spread evenly over the catalogue
-  bool bf16 = false;           ///< GEMMs on bfloat16 values; the log-sum-exp stays in float32
-  std::int64_t chunk_rows = 0; ///< positions whose logits are held at once; 0: from the size of the catalogue
+  double label_smoothing = 0;   ///< this share of the target's mass is spread evenly over the catalogue
+  bool bf16 = false;            ///< GEMMs on bfloat16 values; the log-sum-exp stays in float32
+  std::int64_t chunk_rows = 0;  ///< positions whose logits are held at once; 0: from the size of the catalogue
 };
 
-/// Mean softmax cross-entropy over the whole catalogue, differentiable in every tensor of the layer. Positions go through in
-/// chunks, and the gradient is formed in the forward pass while a chunk's logits are at hand: memory is
+/// Mean softmax cross-entropy over the whole catalogue, differentiable in every tensor of the layer. Positions go
+/// through in chunks, and the gradient is formed in the forward pass while a chunk's logits are at hand: memory is
 /// chunk_rows x n_items, never n x n_items.
 /// @param targets  [n] int64 in [0, n_items)
 at::Tensor cross_entropy(const OutputLayer& layer, const at::Tensor& targets, const CrossEntropyOptions& options);
 
 /// The output layer for losses on sampled items: the vectors of each position's target and of the shared negatives.
 struct SampledLayer {
-  at::Tensor vectors;          ///< [n, e]
-  at::Tensor target_vectors;   ///< [n, e]
-  at::Tensor target_bias;      ///< [n], or undefined
-  at::Tensor negative_vectors; ///< [m, e]
-  at::Tensor negative_bias;    ///< [m], or undefined
-  at::Tensor targets;          ///< [n] int64
-  at::Tensor negatives;        ///< [m] int64; those equal to a position's target do not count for that position
+  at::Tensor vectors;           ///< [n, e]
+  at::Tensor target_vectors;    ///< [n, e]
+  at::Tensor target_bias;       ///< [n], or undefined
+  at::Tensor negative_vectors;  ///< [m, e]
+  at::Tensor negative_bias;     ///< [m], or undefined
+  at::Tensor targets;           ///< [n] int64
+  at::Tensor negatives;         ///< [m] int64; those equal to a position's target do not count for that position
 };
 
 struct SampledLossOptions {
   Loss loss = Loss::kSampledSoftmax;
   double bpr_regularization = 1.0;
-  double score_elu = 0;        ///< BPR-max, TOP1-max: scores pass through elu with this alpha; 0: as they are
-  bool bf16 = false;           ///< GEMMs on bfloat16 values
+  double score_elu = 0;  ///< BPR-max, TOP1-max: scores pass through elu with this alpha; 0: as they are
+  bool bf16 = false;     ///< GEMMs on bfloat16 values
 };
 
-/// Mean over positions of a loss on one positive and m shared negatives, with r the scores, s_j the softmax over the negatives:
+/// Mean over positions of a loss on one positive and m shared negatives, with r the scores, s_j the softmax over the
+/// negatives:
 ///
-///   sampled softmax  -r_i + log(exp r_i + sum_j exp(r_j - log_q_j))       log_q_j = log of the expected count of j among the
-///                    draws. Only negatives are corrected: the positive is always there, it was not drawn (arXiv 2507.09331)
+///   sampled softmax  -r_i + log(exp r_i + sum_j exp(r_j - log_q_j))       log_q_j = log of the expected count of j
+///   among the
+///                    draws. Only negatives are corrected: the positive is always there, it was not drawn (arXiv
+///                    2507.09331)
 ///   BPR-max          -log sum_j s_j sigmoid(r_i - r_j) + bpr_regularization sum_j s_j r_j^2
 ///   TOP1-max         sum_j s_j (sigmoid(r_j - r_i) + sigmoid(r_j^2))      (both: Hidasi & Karatzoglou 2018)
 ///

@@ -6,8 +6,8 @@
 
 namespace segue::training {
 
-/// Draws items with probability proportional to count^alpha (items that never occur count as 0, with replacement), by Walker's
-/// alias method: two random numbers a draw, whatever the size of the catalogue.
+/// Draws items with probability proportional to count^alpha (items that never occur count as 0, with replacement), by
+/// Walker's alias method: two random numbers a draw, whatever the size of the catalogue.
 class NegativeSampler {
  public:
   /// @throws std::invalid_argument  no item has a positive weight
@@ -19,9 +19,9 @@ class NegativeSampler {
   [[nodiscard]] std::int64_t n_items() const { return static_cast<std::int64_t>(probabilities_.size()); }
 
  private:
-  std::vector<double> probabilities_;   // of being drawn
-  std::vector<double> keep_;            // share of a cell that belongs to its own item
-  std::vector<std::int32_t> other_;     // the item of the rest
+  std::vector<double> probabilities_;  // of being drawn
+  std::vector<double> keep_;           // share of a cell that belongs to its own item
+  std::vector<std::int32_t> other_;    // the item of the rest
 };
 
 }  // namespace segue::training

@@ -9,7 +9,8 @@ namespace segue::training {
 namespace {
 
 /// The rows `kept` of a CSR structure, on the CPU.
-std::pair<at::Tensor, at::Tensor> pick_rows(const at::Tensor& offsets, const at::Tensor& items, const at::Tensor& kept) {
+std::pair<at::Tensor, at::Tensor> pick_rows(const at::Tensor& offsets, const at::Tensor& items,
+                                            const at::Tensor& kept) {
   const auto* offset = offsets.const_data_ptr<std::int64_t>();
   const auto* item = items.const_data_ptr<std::int64_t>();
   const auto* row = kept.const_data_ptr<std::int64_t>();
@@ -26,7 +27,8 @@ constexpr std::uint64_t kNegativeStream = 0x6E65676174697665ULL;
 
 }  // namespace
 
-Objective::Objective(models::GruSession& model, const Dataset& dataset, const TrainingOptions& options, std::uint64_t seed)
+Objective::Objective(models::GruSession& model, const Dataset& dataset, const TrainingOptions& options,
+                     std::uint64_t seed)
     : model_(model), options_(options), seed_(seed ^ kNegativeStream) {
   if (options.loss == Loss::kCrossEntropy) return;
   if (model.visited_weights().defined())
@@ -42,7 +44,8 @@ at::Tensor Objective::loss(const batching::Batch& batch, std::int64_t step) {
     vectors = vectors.index_select(0, kept);
     targets = targets.index_select(0, kept);
   }
-  return options_.loss == Loss::kCrossEntropy ? full_loss(batch, vectors, targets, kept) : sampled(vectors, targets, step);
+  return options_.loss == Loss::kCrossEntropy ? full_loss(batch, vectors, targets, kept)
+                                              : sampled(vectors, targets, step);
 }
 
 at::Tensor Objective::full_loss(const batching::Batch& batch, const at::Tensor& vectors, const at::Tensor& targets,
@@ -63,13 +66,15 @@ at::Tensor Objective::full_loss(const batching::Batch& batch, const at::Tensor& 
       layer.visited_items = items.to(vectors.device());
     }
   }
-  return cross_entropy(layer, targets,
-                       {.label_smoothing = options_.label_smoothing, .bf16 = options_.precision == Precision::kBFloat16});
+  return cross_entropy(
+      layer, targets,
+      {.label_smoothing = options_.label_smoothing, .bf16 = options_.precision == Precision::kBFloat16});
 }
 
 at::Tensor Objective::sampled(const at::Tensor& vectors, const at::Tensor& targets, std::int64_t step) {
   at::Tensor drawn =
-      at::tensor(sampler_->draw(options_.n_negatives, seed_, static_cast<std::uint64_t>(step)), at::kLong).to(targets.device());
+      at::tensor(sampler_->draw(options_.n_negatives, seed_, static_cast<std::uint64_t>(step)), at::kLong)
+          .to(targets.device());
   at::Tensor log_q;
   const std::int64_t n = targets.size(0);
   const bool shares_targets = options_.loss != Loss::kSampledSoftmax;
@@ -81,7 +86,8 @@ at::Tensor Objective::sampled(const at::Tensor& vectors, const at::Tensor& targe
       logs[i] = static_cast<float>(std::log(static_cast<double>(logs.size()) * sampler_->probability(item[i])));
     log_q = at::tensor(logs).to(vectors.device());
   }
-  // One look-up for targets and negatives: one row-sparse gradient. BPR-max and TOP1-max also use the other targets of the batch.
+  // One look-up for targets and negatives: one row-sparse gradient. BPR-max and TOP1-max also use the other targets of
+  // the batch.
   const at::Tensor all = at::cat({targets, drawn});
   const at::Tensor rows = model_.output_vectors(all);
   const at::Tensor bias = model_.output_bias(all);

@@ -19,8 +19,8 @@ class Objective {
   /// @throws ConfigError  the model's options do not go with the loss
   Objective(models::GruSession& model, const Dataset& dataset, const TrainingOptions& options, std::uint64_t seed);
 
-  /// Mean loss over the batch's targets, differentiable. `step` decides the negatives. The batch must have a target and lie on the
-  /// model's device.
+  /// Mean loss over the batch's targets, differentiable. `step` decides the negatives. The batch must have a target and
+  /// lie on the model's device.
   at::Tensor loss(const batching::Batch& batch, std::int64_t step);
   /// Negatives that each target is compared with (the catalogue less one for cross_entropy).
   [[nodiscard]] std::int64_t negatives_per_target(std::int64_t n_targets) const;
@@ -28,7 +28,8 @@ class Objective {
   [[nodiscard]] double output_flop(std::int64_t n_targets) const;
 
  private:
-  at::Tensor full_loss(const batching::Batch& batch, const at::Tensor& vectors, const at::Tensor& targets, const at::Tensor& kept);
+  at::Tensor full_loss(const batching::Batch& batch, const at::Tensor& vectors, const at::Tensor& targets,
+                       const at::Tensor& kept);
   at::Tensor sampled(const at::Tensor& vectors, const at::Tensor& targets, std::int64_t step);
 
   models::GruSession& model_;

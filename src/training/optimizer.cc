@@ -82,15 +82,17 @@ Optimizer::Gradient Optimizer::prepare(const at::Tensor& gradient) {
   auto* rows = out.rows.mutable_data_ptr<std::int64_t>();
   auto* sums = out.values.mutable_data_ptr<float>();
   const auto* addends = values.const_data_ptr<float>();
-  at::parallel_for(0, n_rows, std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(width, 1)), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = begin; r < end; ++r) {
-      const auto first = static_cast<std::size_t>(starts[static_cast<std::size_t>(r)]);
-      const auto last = static_cast<std::size_t>(starts[static_cast<std::size_t>(r) + 1]);
-      rows[r] = order[first].first;
-      std::copy_n(addends + order[first].second * width, width, sums + r * width);
-      for (std::size_t i = first + 1; i < last; ++i) add_row(addends + order[i].second * width, sums + r * width, width);
-    }
-  });
+  at::parallel_for(0, n_rows, std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(width, 1)),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     for (std::int64_t r = begin; r < end; ++r) {
+                       const auto first = static_cast<std::size_t>(starts[static_cast<std::size_t>(r)]);
+                       const auto last = static_cast<std::size_t>(starts[static_cast<std::size_t>(r) + 1]);
+                       rows[r] = order[first].first;
+                       std::copy_n(addends + order[first].second * width, width, sums + r * width);
+                       for (std::size_t i = first + 1; i < last; ++i)
+                         add_row(addends + order[i].second * width, sums + r * width, width);
+                     }
+                   });
   return out;
 }
 
@@ -120,7 +122,8 @@ double Optimizer::step(std::int64_t step, double learning_rate) {
   return norm;
 }
 
-void Optimizer::update(Slot& slot, const Gradient& gradient, std::int64_t step, double learning_rate, float gradient_scale) const {
+void Optimizer::update(Slot& slot, const Gradient& gradient, std::int64_t step, double learning_rate,
+                       float gradient_scale) const {
   const auto rate = static_cast<float>(learning_rate);
   const auto t = static_cast<double>(step);
   const AdamWStep adamw{.learning_rate = rate,
@@ -131,8 +134,8 @@ void Optimizer::update(Slot& slot, const Gradient& gradient, std::int64_t step, 
                         .correction1 = static_cast<float>(1.0 - std::pow(options_.beta1, t)),
                         .correction2 = static_cast<float>(1.0 - std::pow(options_.beta2, t)),
                         .gradient_scale = gradient_scale};
-  const AdagradStep adagrad{rate, static_cast<float>(options_.epsilon), slot.weight_decay, static_cast<float>(options_.momentum),
-                            gradient_scale};
+  const AdagradStep adagrad{rate, static_cast<float>(options_.epsilon), slot.weight_decay,
+                            static_cast<float>(options_.momentum), gradient_scale};
   const SgdStep sgd{rate, slot.weight_decay, static_cast<float>(options_.momentum), gradient_scale};
   float* const parameter = slot.parameter.mutable_data_ptr<float>();
   float* const first = slot.first.defined() ? slot.first.mutable_data_ptr<float>() : nullptr;
@@ -169,8 +172,10 @@ void Optimizer::update_on_device(Slot& slot, const Gradient& gradient, std::int6
   const at::Tensor g = (sparse ? gradient.values : gradient.dense) * gradient_scale;
   const auto read = [&](const at::Tensor& x) { return sparse ? x.index_select(0, gradient.rows) : x; };
   const auto write = [&](at::Tensor& x, const at::Tensor& value) {
-    if (sparse) x.index_copy_(0, gradient.rows, value);
-    else x.copy_(value);
+    if (sparse)
+      x.index_copy_(0, gradient.rows, value);
+    else
+      x.copy_(value);
   };
   at::Tensor parameter = slot.parameter.detach();
   const at::Tensor kept = read(parameter) * (1.0 - learning_rate * static_cast<double>(slot.weight_decay));
@@ -200,10 +205,12 @@ void Optimizer::update_on_device(Slot& slot, const Gradient& gradient, std::int6
 
 double scheduled_learning_rate(const TrainingOptions& options, std::int64_t step, std::int64_t n_steps) {
   const double warm = options.warmup_steps > 0
-                          ? std::min(1.0, static_cast<double>(step) / static_cast<double>(options.warmup_steps)) : 1.0;
+                          ? std::min(1.0, static_cast<double>(step) / static_cast<double>(options.warmup_steps))
+                          : 1.0;
   double share = 1;
   if (options.schedule == Schedule::kCosine && step > options.warmup_steps && n_steps > options.warmup_steps) {
-    const double done = static_cast<double>(step - options.warmup_steps) / static_cast<double>(n_steps - options.warmup_steps);
+    const double done =
+        static_cast<double>(step - options.warmup_steps) / static_cast<double>(n_steps - options.warmup_steps);
     const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * std::min(1.0, done)));
     share = options.final_learning_rate + (1 - options.final_learning_rate) * cosine;
   }

@@ -14,21 +14,21 @@ namespace segue::training {
 
 /// AdamW, Adagrad (with momentum) and SGD with momentum, one pass over each parameter:
 ///
-///   AdamW    m += (1 - b1)(g - m);  v = b2 v + (1 - b2) g^2;  p = (1 - lr wd) p - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
-///   Adagrad  a += g^2;  u = momentum u - lr g / sqrt(a + eps);  p = (1 - lr wd) p + u
-///   SGD      u = momentum u + g;  p = (1 - lr wd) p - lr u
+///   AdamW    m += (1 - b1)(g - m);  v = b2 v + (1 - b2) g^2;  p = (1 - lr wd) p - lr (m / (1 - b1^t)) / (sqrt(v / (1 -
+///   b2^t)) + eps) Adagrad  a += g^2;  u = momentum u - lr g / sqrt(a + eps);  p = (1 - lr wd) p + u SGD      u =
+///   momentum u + g;  p = (1 - lr wd) p - lr u
 ///
-/// A row-sparse gradient (COO over the first dimension) updates its rows alone, state included: the other rows keep their state and
-/// do not move (lazy semantics: Adam's means do not decay for them; t is the global step count). Weight decay applies to
-/// matrices of the body alone: not to embeddings, norms, biases and other vectors.
+/// A row-sparse gradient (COO over the first dimension) updates its rows alone, state included: the other rows keep
+/// their state and do not move (lazy semantics: Adam's means do not decay for them; t is the global step count). Weight
+/// decay applies to matrices of the body alone: not to embeddings, norms, biases and other vectors.
 class Optimizer {
  public:
   using Parameters = std::vector<std::pair<std::string, at::Tensor>>;
 
   Optimizer(Parameters parameters, const TrainingOptions& options);
 
-  /// Clips the gradients to options.max_gradient_norm in global norm and updates every parameter that has a gradient; then
-  /// forgets the gradients.
+  /// Clips the gradients to options.max_gradient_norm in global norm and updates every parameter that has a gradient;
+  /// then forgets the gradients.
   /// @param step  from 1; Adam's bias correction
   /// @return      global norm of the gradient before clipping; not finite: nothing was updated
   double step(std::int64_t step, double learning_rate);
@@ -42,7 +42,7 @@ class Optimizer {
  private:
   struct Slot {
     std::string name;
-    at::Tensor parameter, first, second;   // AdamW: mean, square; Adagrad: velocity, square; SGD: velocity
+    at::Tensor parameter, first, second;  // AdamW: mean, square; Adagrad: velocity, square; SGD: velocity
     float weight_decay = 0;
   };
   /// A gradient ready to be applied: dense, or rows in rising order, each once.
@@ -51,8 +51,10 @@ class Optimizer {
     at::Tensor rows, values;
   };
   static Gradient prepare(const at::Tensor& gradient);
-  void update(Slot& slot, const Gradient& gradient, std::int64_t step, double learning_rate, float gradient_scale) const;
-  void update_on_device(Slot& slot, const Gradient& gradient, std::int64_t step, double learning_rate, double gradient_scale) const;
+  void update(Slot& slot, const Gradient& gradient, std::int64_t step, double learning_rate,
+              float gradient_scale) const;
+  void update_on_device(Slot& slot, const Gradient& gradient, std::int64_t step, double learning_rate,
+                        double gradient_scale) const;
 
   TrainingOptions options_;
   std::vector<Slot> slots_;

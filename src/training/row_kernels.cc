@@ -5,8 +5,10 @@
 #include <cmath>
 #include <limits>
 
-// This file is compiled with reassociation allowed (CMakeLists.txt), so that sums become vector code; infinities and NaN are kept.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+// This file is compiled with reassociation allowed (CMakeLists.txt), so that sums become vector code; infinities and
+// NaN are kept.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__) && \
+    !defined(__SANITIZE_ADDRESS__)
 #define SEGUE_VECTOR_CLONES __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
 #else
 #define SEGUE_VECTOR_CLONES
@@ -16,8 +18,8 @@
 namespace segue::training {
 namespace {
 
-/// e^x to about 2 units in the last place: x = n ln 2 + r, a polynomial in r (Taylor with the error spread), 2^n by its bits. Below -87 the
-/// result stays at 1e-38 rather than falling to 0; NaN stays NaN.
+/// e^x to about 2 units in the last place: x = n ln 2 + r, a polynomial in r (Taylor with the error spread), 2^n by its
+/// bits. Below -87 the result stays at 1e-38 rather than falling to 0; NaN stays NaN.
 SEGUE_INLINE float exp_of(float x) {
   x = x < -87.0F ? -87.0F : x;
   x = x > 88.0F ? 88.0F : x;
@@ -90,12 +92,12 @@ void narrow_row(const float* x, std::uint16_t* out, std::int64_t n) {
 }
 
 SEGUE_VECTOR_CLONES
-double sampled_loss_row(const SampledRow& row, float* scores, const std::int32_t* negatives, const float* log_q, std::int64_t m,
-                        float* positive, float scale, float* scratch) {
+double sampled_loss_row(const SampledRow& row, float* scores, const std::int32_t* negatives, const float* log_q,
+                        std::int64_t m, float* positive, float scale, float* scratch) {
   const std::int32_t target = row.target;
   const float elu = row.loss == Loss::kSampledSoftmax ? 0.0F : row.score_elu;
-  float* const weight = scratch;      // exp(r_j - largest), 0 for hits on the target
-  float* const slope = scratch + m;   // sigmoid(r_i - r_j) or its mirror image
+  float* const weight = scratch;     // exp(r_j - largest), 0 for hits on the target
+  float* const slope = scratch + m;  // sigmoid(r_i - r_j) or its mirror image
   if (elu > 0)
     for (std::int64_t j = 0; j < m; ++j) scores[j] = scores[j] > 0 ? scores[j] : elu * (exp_of(scores[j]) - 1.0F);
   const float raw_positive = *positive;
@@ -105,7 +107,7 @@ double sampled_loss_row(const SampledRow& row, float* scores, const std::int32_t
     for (std::int64_t j = 0; j < m; ++j) scores[j] -= log_q[j];
   for (std::int64_t j = 0; j < m; ++j) weight[j] = negatives[j] == target ? -1e30F : scores[j];
   const float largest_negative = max_of(weight, m);
-  if (largest_negative <= -1e30F) {   // no negative is left
+  if (largest_negative <= -1e30F) {  // no negative is left
     std::fill_n(scores, m, 0.0F);
     *positive = 0;
     return 0;
@@ -181,7 +183,8 @@ double squared_norm(const float* x, std::int64_t n) {
 }
 
 SEGUE_VECTOR_CLONES
-void adamw_update(const AdamWStep& step, float* parameter, const float* gradient, float* mean, float* square, std::int64_t n) {
+void adamw_update(const AdamWStep& step, float* parameter, const float* gradient, float* mean, float* square,
+                  std::int64_t n) {
   const AdamWStep s = step;
   const float keep = 1.0F - s.learning_rate * s.weight_decay;
   const float rate = s.learning_rate / s.correction1;

@@ -43,10 +43,15 @@ void RunLog::step(std::int64_t epoch, std::int64_t step, double loss, double lea
   tensorboard_.scalar("training/events_per_s", step, events_per_s);
 }
 
-void RunLog::epoch(std::int64_t epoch, std::int64_t step, double loss, double learning_rate, double events_per_s, double seconds,
-                   const std::map<std::string, double>& metrics) {
-  Json line = {{"kind", "epoch"}, {"epoch", epoch}, {"step", step}, {"loss", loss}, {"learning_rate", learning_rate},
-               {"events_per_s", events_per_s}, {"seconds", seconds}};
+void RunLog::epoch(std::int64_t epoch, std::int64_t step, double loss, double learning_rate, double events_per_s,
+                   double seconds, const std::map<std::string, double>& metrics) {
+  Json line = {{"kind", "epoch"},
+               {"epoch", epoch},
+               {"step", step},
+               {"loss", loss},
+               {"learning_rate", learning_rate},
+               {"events_per_s", events_per_s},
+               {"seconds", seconds}};
   tensorboard_.scalar("epoch/loss", step, loss);
   for (const auto& [name, value] : metrics) {
     line[name] = value;

@@ -51,7 +51,7 @@ std::string first_difference(const Json& a, const Json& b, const std::string& pa
 
 /// Where training stands: everything that a checkpoint carries beside tensors.
 struct Place {
-  std::int64_t step = 0, epoch = 0, batch = 0;   // updates done; epoch under way and its next batch, both from 0
+  std::int64_t step = 0, epoch = 0, batch = 0;  // updates done; epoch under way and its next batch, both from 0
   double loss_sum = 0;
   std::int64_t loss_targets = 0;
   double best_metric = std::numeric_limits<double>::quiet_NaN();
@@ -63,8 +63,13 @@ struct Place {
 class Training {
  public:
   Training(models::GruSession& model, const Dataset& dataset, const TrainingOptions& options, const TrainingRun& run)
-      : model_(model), dataset_(dataset), options_(options), run_(run), source_(dataset, batch_options(options, model), run.seed),
-        objective_(model, dataset, options, run.seed), optimizer_(model.parameters(), options) {
+      : model_(model),
+        dataset_(dataset),
+        options_(options),
+        run_(run),
+        source_(dataset, batch_options(options, model), run.seed),
+        objective_(model, dataset, options, run.seed),
+        optimizer_(model.parameters(), options) {
     if (options.ema_decay > 0) average_.emplace(model.parameters(), options.ema_decay);
   }
 
@@ -83,7 +88,8 @@ class Training {
     return run_.directory / "checkpoints" / (std::string(name) + ".safetensors");
   }
   [[nodiscard]] std::string how_to_resume() const {
-    return "continue with: segue train " + (run_.directory / "config.yaml").string() + " --run " + run_.directory.string() + " --resume";
+    return "continue with: segue train " + (run_.directory / "config.yaml").string() + " --run " +
+           run_.directory.string() + " --resume";
   }
 
   models::GruSession& model_;
@@ -149,14 +155,16 @@ void Training::resume() {
   const std::string where = path("latest").string();
   const Json identity = json_get<Json>(saved.state, "identity", where);
   if (identity != run_.identity)
-    throw DataError(where + ": cannot resume: '" + first_difference(identity, run_.identity, "") +
-                    "' is not what the run was started with; resume with the run's own config.yaml, or start a new run");
+    throw DataError(
+        where + ": cannot resume: '" + first_difference(identity, run_.identity, "") +
+        "' is not what the run was started with; resume with the run's own config.yaml, or start a new run");
   load_parameters(saved, model_.parameters(), false);
   const auto restore = [&](const std::string& prefix, const std::map<std::string, at::Tensor>& state) {
     for (const auto& [name, tensor] : state) {
       const auto found = saved.tensors.find(prefix + name);
       if (found == saved.tensors.end() || found->second.sizes() != tensor.sizes())
-        throw DataError(where + ": '" + prefix + name + "' is missing or has another shape: this checkpoint is of another run");
+        throw DataError(where + ": '" + prefix + name +
+                        "' is missing or has another shape: this checkpoint is of another run");
       at::Tensor(tensor).copy_(found->second);
     }
   };
@@ -185,8 +193,9 @@ double Training::update(const batching::Batch& given) {
   const at::Tensor loss = objective_.loss(batch, step);
   const double value = loss.item<double>();
   const auto refuse = [&](const std::string& what) {
-    throw NumericError(what + " is not finite at step " + std::to_string(step) + " (epoch " + std::to_string(place_.epoch + 1) +
-                       "); the last good checkpoint stays at " + path("latest").string() +
+    throw NumericError(what + " is not finite at step " + std::to_string(step) + " (epoch " +
+                       std::to_string(place_.epoch + 1) + "); the last good checkpoint stays at " +
+                       path("latest").string() +
                        ". Lower training.learning_rate, set training.max_gradient_norm, or use precision float32");
   };
   if (!std::isfinite(value)) refuse("the loss");
@@ -226,8 +235,8 @@ void Training::train_epoch() {
         const double taken = seconds_since(start);
         interval_seconds += taken;
         result_.seconds += taken;
-        log_->step(place_.epoch + 1, place_.step, interval_loss / static_cast<double>(interval_targets), learning_rate_, gradient_norm_,
-                   static_cast<double>(interval_targets) / interval_seconds);
+        log_->step(place_.epoch + 1, place_.step, interval_loss / static_cast<double>(interval_targets), learning_rate_,
+                   gradient_norm_, static_cast<double>(interval_targets) / interval_seconds);
         interval_seconds = interval_loss = 0;
         interval_targets = 0;
         start = Clock::now();
@@ -239,11 +248,13 @@ void Training::train_epoch() {
     if (signal != 0) {
       progress.finish();
       save_latest();
-      throw Interrupted(signal, "stopped after step " + std::to_string(place_.step) + " (epoch " + std::to_string(place_.epoch + 1) +
-                                    ", batch " + std::to_string(place_.batch) + " of " + std::to_string(n_batches) +
-                                    "); a checkpoint is written; " + how_to_resume());
+      throw Interrupted(signal, "stopped after step " + std::to_string(place_.step) + " (epoch " +
+                                    std::to_string(place_.epoch + 1) + ", batch " + std::to_string(place_.batch) +
+                                    " of " + std::to_string(n_batches) + "); a checkpoint is written; " +
+                                    how_to_resume());
     }
-    if (options_.checkpoint_minutes > 0 && seconds_since(saved_) > 60.0 * static_cast<double>(options_.checkpoint_minutes)) {
+    if (options_.checkpoint_minutes > 0 &&
+        seconds_since(saved_) > 60.0 * static_cast<double>(options_.checkpoint_minutes)) {
       result_.seconds += seconds_since(start);
       save_latest();
       start = Clock::now();
@@ -266,7 +277,7 @@ void Training::end_epoch() {
   result_.last_loss = loss;
 
   std::map<std::string, double> metrics;
-  bool better = !validation_;   // without validation the newest epoch is the best known
+  bool better = !validation_;  // without validation the newest epoch is the best known
   if (validation_ && due) {
     if (average_) average_->swap();
     try {
@@ -315,7 +326,8 @@ TrainingResult Training::run() {
   log_.emplace(run_.directory, run_.resume ? place_.step : 0);
   n_steps_ = options_.epochs * source_.n_batches(0);
   if (n_steps_ == 0)
-    throw DataError("there is no sequence with two training events or more: nothing to train on; check data.split and the filters");
+    throw DataError(
+        "there is no sequence with two training events or more: nothing to train on; check data.split and the filters");
   if (options_.evaluate_every > 0 && !options_.include_validation) {
     std::vector<std::string> metrics = {options_.metric};
     validation_.emplace(dataset_, run_.validation, metrics, options_.max_length, run_.n_threads);
@@ -339,7 +351,8 @@ TrainingResult Training::run() {
 
 }  // namespace
 
-TrainingResult train(models::GruSession& model, const Dataset& dataset, const TrainingOptions& options, const TrainingRun& run) {
+TrainingResult train(models::GruSession& model, const Dataset& dataset, const TrainingOptions& options,
+                     const TrainingRun& run) {
   return Training(model, dataset, options, run).run();
 }
 

@@ -11,7 +11,8 @@ const std::vector<std::pair<std::string, Loss>> kLosses = {{"cross_entropy", Los
                                                            {"top1_max", Loss::kTop1Max}};
 const std::vector<std::pair<std::string, OptimizerKind>> kOptimizers = {
     {"adamw", OptimizerKind::kAdamW}, {"adagrad", OptimizerKind::kAdagrad}, {"sgd", OptimizerKind::kSgd}};
-const std::vector<std::pair<std::string, Schedule>> kSchedules = {{"constant", Schedule::kConstant}, {"cosine", Schedule::kCosine}};
+const std::vector<std::pair<std::string, Schedule>> kSchedules = {{"constant", Schedule::kConstant},
+                                                                  {"cosine", Schedule::kCosine}};
 const std::vector<std::pair<std::string, Precision>> kPrecisions = {{"float32", Precision::kFloat32},
                                                                     {"bfloat16", Precision::kBFloat16}};
 
@@ -26,26 +27,32 @@ std::string word_of(const std::vector<std::pair<std::string, E>>& choices, E val
 
 void TrainingOptions::read(config::Section& section) {
   section.read("epochs", epochs, {.meaning = "passes over the training events", .low = 1});
-  section.read("batch_sequences", batch_sequences, {.meaning = "sequences of one update at most; 0: by positions only", .low = 0});
+  section.read("batch_sequences", batch_sequences,
+               {.meaning = "sequences of one update at most; 0: by positions only", .low = 0});
   section.read("batch_positions", batch_positions,
                {.meaning = "positions of one update at most; 0: no limit", .unit = "events", .low = 0});
   section.read("max_length", max_length,
                {.meaning = "longer sequences keep their latest events", .unit = "events", .low = 1});
-  section.read("random_crop", random_crop,
-               {.meaning = "share of the longer sequences cropped at random instead", .unit = "share", .low = 0, .high = 1});
+  section.read(
+      "random_crop", random_crop,
+      {.meaning = "share of the longer sequences cropped at random instead", .unit = "share", .low = 0, .high = 1});
   section.read("include_validation", include_validation,
                {.meaning = "train on the validation events too, for a number of epochs chosen before"});
 
-  section.read_choice("loss", loss, kLosses, {.meaning = "what an update minimises; all but cross_entropy sample negatives"});
-  section.read("n_negatives", n_negatives,
-               {.meaning = "sampled losses: negatives of one update, shared by its positions", .unit = "items", .low = 0});
+  section.read_choice("loss", loss, kLosses,
+                      {.meaning = "what an update minimises; all but cross_entropy sample negatives"});
+  section.read(
+      "n_negatives", n_negatives,
+      {.meaning = "sampled losses: negatives of one update, shared by its positions", .unit = "items", .low = 0});
   section.read("negative_alpha", negative_alpha,
                {.meaning = "sampled losses: negatives are drawn by popularity to this power", .low = 0, .high = 2});
-  section.read("bpr_regularization", bpr_regularization, {.meaning = "bpr_max: weight of the squared scores", .low = 0});
+  section.read("bpr_regularization", bpr_regularization,
+               {.meaning = "bpr_max: weight of the squared scores", .low = 0});
   section.read("score_elu", score_elu,
                {.meaning = "bpr_max, top1_max: scores pass through elu with this alpha; 0: as they are", .low = 0});
-  section.read("label_smoothing", label_smoothing,
-               {.meaning = "cross_entropy: mass spread evenly over the catalogue", .unit = "share", .low = 0, .high = 0.999});
+  section.read(
+      "label_smoothing", label_smoothing,
+      {.meaning = "cross_entropy: mass spread evenly over the catalogue", .unit = "share", .low = 0, .high = 0.999});
 
   section.read_choice("optimizer", optimizer, kOptimizers, {.meaning = "rule of the update"});
   section.read("learning_rate", learning_rate, {.meaning = "step size after the warm-up", .low = 0});
@@ -54,28 +61,38 @@ void TrainingOptions::read(config::Section& section) {
   section.read("beta1", beta1, {.meaning = "adamw: decay of the mean gradient", .low = 0, .high = 0.999999});
   section.read("beta2", beta2, {.meaning = "adamw: decay of the mean square", .low = 0, .high = 0.999999});
   section.read("epsilon", epsilon, {.meaning = "adamw, adagrad: keeps divisions finite", .low = 0});
-  section.read("momentum", momentum, {.meaning = "adagrad, sgd: share of the last step kept", .low = 0, .high = 0.999999});
-  section.read("max_gradient_norm", max_gradient_norm, {.meaning = "longer gradients are shortened to this; 0: never", .low = 0});
-  section.read("warmup_steps", warmup_steps, {.meaning = "updates over which the learning rate rises", .unit = "updates", .low = 0});
+  section.read("momentum", momentum,
+               {.meaning = "adagrad, sgd: share of the last step kept", .low = 0, .high = 0.999999});
+  section.read("max_gradient_norm", max_gradient_norm,
+               {.meaning = "longer gradients are shortened to this; 0: never", .low = 0});
+  section.read("warmup_steps", warmup_steps,
+               {.meaning = "updates over which the learning rate rises", .unit = "updates", .low = 0});
   section.read_choice("schedule", schedule, kSchedules, {.meaning = "learning rate after the warm-up"});
   section.read("final_learning_rate", final_learning_rate,
                {.meaning = "cosine: share of learning_rate left at the end", .unit = "share", .low = 0, .high = 1});
   section.read("ema_decay", ema_decay,
-               {.meaning = "running average of the weights, which is then evaluated and exported; 0: off", .low = 0, .high = 0.999999});
+               {.meaning = "running average of the weights, which is then evaluated and exported; 0: off",
+                .low = 0,
+                .high = 0.999999});
 
   section.read("metric", metric, {.meaning = "validation metric that chooses the best epoch, as name@k"});
   try {
-    if (ranking::MetricName::parse(metric).name == "coverage") section.fail("metric", "coverage cannot choose an epoch; use ndcg@10");
+    if (ranking::MetricName::parse(metric).name == "coverage")
+      section.fail("metric", "coverage cannot choose an epoch; use ndcg@10");
   } catch (const std::invalid_argument& error) {
     section.fail("metric", error.what());
   }
-  section.read("evaluate_every", evaluate_every, {.meaning = "validate after every so many epochs; 0: never", .unit = "epochs", .low = 0});
+  section.read("evaluate_every", evaluate_every,
+               {.meaning = "validate after every so many epochs; 0: never", .unit = "epochs", .low = 0});
   section.read("patience", patience,
                {.meaning = "stop after so many validations without a better metric; 0: never", .low = 0});
-  section.read("checkpoint_minutes", checkpoint_minutes,
-               {.meaning = "checkpoint in mid-epoch after this time; 0: at the end of epochs only", .unit = "min", .low = 0});
-  section.read("max_steps", max_steps, {.meaning = "stop after so many updates in all; 0: no limit", .unit = "updates", .low = 0});
-  section.read_choice("precision", precision, kPrecisions, {.meaning = "numbers that go into matrix products; sums stay float32"});
+  section.read(
+      "checkpoint_minutes", checkpoint_minutes,
+      {.meaning = "checkpoint in mid-epoch after this time; 0: at the end of epochs only", .unit = "min", .low = 0});
+  section.read("max_steps", max_steps,
+               {.meaning = "stop after so many updates in all; 0: no limit", .unit = "updates", .low = 0});
+  section.read_choice("precision", precision, kPrecisions,
+                      {.meaning = "numbers that go into matrix products; sums stay float32"});
   section.read("tf32", tf32, {.meaning = "CUDA: float32 products may round their inputs to TF32"});
 
   if (batch_sequences == 0 && batch_positions == 0)

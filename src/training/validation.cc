@@ -7,12 +7,13 @@
 
 namespace segue::training {
 
-Validation::Validation(const Dataset& dataset, ranking::RankingProtocol protocol, const std::vector<std::string>& metrics,
-                       std::int64_t max_length, int n_threads)
+Validation::Validation(const Dataset& dataset, ranking::RankingProtocol protocol,
+                       const std::vector<std::string>& metrics, std::int64_t max_length, int n_threads)
     : dataset_(dataset), protocol_(protocol), metrics_(metrics), max_length_(max_length), n_threads_(n_threads) {
   protocol_.part = Part::kValidation;
   protocol_.max_k = 1;
-  for (const std::string& metric : metrics_) protocol_.max_k = std::max(protocol_.max_k, ranking::MetricName::parse(metric).k);
+  for (const std::string& metric : metrics_)
+    protocol_.max_k = std::max(protocol_.max_k, ranking::MetricName::parse(metric).k);
   queries_ = ranking::make_queries(dataset_, protocol_);
 }
 

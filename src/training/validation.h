@@ -11,8 +11,8 @@
 
 namespace segue::training {
 
-/// Ranks the validation targets by the model as `evaluate` does (ranking::rank_all) and returns the metrics by name. The
-/// queries are made once.
+/// Ranks the validation targets by the model as `evaluate` does (ranking::rank_all) and returns the metrics by name.
+/// The queries are made once.
 class Validation {
  public:
   /// @param metrics  per-query metrics as "ndcg@10"

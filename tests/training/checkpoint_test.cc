@@ -26,7 +26,8 @@ class CheckpointTest : public testing::Test {
     checkpoint_.state = {{"step", 7}, {"best_metric", 0.1234567890123456789}};
   }
   void TearDown() override { fs::remove_all(directory_); }
-  fs::path directory_ = fs::path(testing::TempDir()) / "segue_checkpoint_test", path_ = directory_ / "latest.safetensors";
+  fs::path directory_ = fs::path(testing::TempDir()) / "segue_checkpoint_test",
+           path_ = directory_ / "latest.safetensors";
   Checkpoint checkpoint_;
 };
 
@@ -43,7 +44,8 @@ TEST_F(CheckpointTest, ComesBackBitForBit) {
   checkpoint_.save(path_);
   const Checkpoint loaded = Checkpoint::load(path_);
   ASSERT_EQ(loaded.tensors.size(), checkpoint_.tensors.size());
-  for (const auto& [name, tensor] : checkpoint_.tensors) EXPECT_TRUE(at::equal(loaded.tensors.at(name), tensor)) << name;
+  for (const auto& [name, tensor] : checkpoint_.tensors)
+    EXPECT_TRUE(at::equal(loaded.tensors.at(name), tensor)) << name;
   EXPECT_EQ(loaded.state.at("step"), 7);
   EXPECT_EQ(loaded.state.at("best_metric").get<double>(), 0.1234567890123456789);
 }

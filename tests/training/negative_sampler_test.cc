@@ -10,7 +10,7 @@ namespace {
 
 TEST(NegativeSampler, DrawsByPopularityToThePower) {
   const std::vector<std::int64_t> counts = {16, 0, 1, 81, 4};
-  const NegativeSampler sampler(counts, 0.5);   // weights 4, 0, 1, 9, 2 of 16
+  const NegativeSampler sampler(counts, 0.5);  // weights 4, 0, 1, 9, 2 of 16
   EXPECT_DOUBLE_EQ(sampler.probability(3), 9.0 / 16);
   EXPECT_EQ(sampler.probability(1), 0.0);
   constexpr std::int64_t kDraws = 160'000;

@@ -34,7 +34,8 @@ TEST(Optimizer, AdamWFollowsItsFormula) {
     optimizer.step(t, 0.01);
     m = 0.9 * m + 0.1 * g;
     v = 0.999 * v + 0.001 * g * g;
-    value = value * (1 - 0.01 * 0.1) - 0.01 * (m / (1 - std::pow(0.9, t))) / (std::sqrt(v / (1 - std::pow(0.999, t))) + 1e-8);
+    value = value * (1 - 0.01 * 0.1) -
+            0.01 * (m / (1 - std::pow(0.9, t))) / (std::sqrt(v / (1 - std::pow(0.999, t))) + 1e-8);
     EXPECT_NEAR(p.detach().max().item<double>(), value, 1e-6) << "step " << t;
     EXPECT_FALSE(p.grad().defined());
   }
@@ -76,9 +77,10 @@ class SparseTest : public testing::TestWithParam<OptimizerKind> {};
 TEST_P(SparseTest, TouchedRowsMoveAsUnderADenseGradientAndOthersStay) {
   TrainingOptions options = options_of(GetParam());
   options.momentum = GetParam() == OptimizerKind::kAdamW ? 0 : 0.5;
-  options.max_gradient_norm = 0.3;   // clips: both must see the same norm
+  options.max_gradient_norm = 0.3;  // clips: both must see the same norm
   at::Tensor dense = matrix(6, 3, 1).set_requires_grad(true), sparse = matrix(6, 3, 1).set_requires_grad(true);
-  Optimizer on_dense({{"item_embedding.weight", dense}}, options), on_sparse({{"item_embedding.weight", sparse}}, options);
+  Optimizer on_dense({{"item_embedding.weight", dense}}, options),
+      on_sparse({{"item_embedding.weight", sparse}}, options);
   const at::Tensor rows = at::tensor({4L, 1L, 4L}, at::kLong);
   const at::Tensor before = sparse.detach().clone();
   for (int t = 1; t <= 3; ++t) {
@@ -94,7 +96,8 @@ TEST_P(SparseTest, TouchedRowsMoveAsUnderADenseGradientAndOthersStay) {
   for (const std::int64_t row : {0, 2, 3, 5}) EXPECT_TRUE(at::equal(sparse.detach()[row], before[row])) << row;
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, SparseTest, testing::Values(OptimizerKind::kAdamW, OptimizerKind::kAdagrad, OptimizerKind::kSgd));
+INSTANTIATE_TEST_SUITE_P(Kinds, SparseTest,
+                         testing::Values(OptimizerKind::kAdamW, OptimizerKind::kAdagrad, OptimizerKind::kSgd));
 
 TEST(Optimizer, LazyAdamKeepsTheStateOfRowsThatAreNotTouched) {
   at::Tensor p = matrix(2, 2, 1).set_requires_grad(true);
@@ -154,7 +157,7 @@ TEST(WeightAverage, FollowsTheParametersAndSwapsBack) {
   at::Tensor p = at::zeros({3});
   WeightAverage average({{"p", p}}, 0.99);
   p.fill_(1);
-  average.update(1);   // decay (1 + 1) / (10 + 1)
+  average.update(1);  // decay (1 + 1) / (10 + 1)
   EXPECT_NEAR(average.state().at("p")[0].item<double>(), 1 - 2.0 / 11, 1e-6);
   average.swap();
   EXPECT_NEAR(p[0].item<double>(), 1 - 2.0 / 11, 1e-6);
