@@ -15,11 +15,13 @@ void DataOptions::read(config::Section& data) {
   features.clear();
   for (auto& entry : data.list("features", "what is read of an event beside its item"))
     features.emplace_back().read(entry);
-  data.read("min_sequence_length", min_sequence_length,
-            {.meaning = "shorter sequences are left out; events of unknown items count", .unit = "events", .low = 1});
-  data.read("max_sequence_length", max_sequence_length,
-            {.meaning = "longer sequences keep their latest events; 0: no limit", .unit = "events", .low = 0});
-  data.read(
+  auto filters = data.section("filters", "which sequences and items are kept");
+  filters.read(
+      "min_sequence_length", min_sequence_length,
+      {.meaning = "shorter sequences are left out; events of unknown items count", .unit = "events", .low = 1});
+  filters.read("max_sequence_length", max_sequence_length,
+               {.meaning = "longer sequences keep their latest events; 0: no limit", .unit = "events", .low = 0});
+  filters.read(
       "min_item_count", min_item_count,
       {.meaning = "items rarer than this in the training part become the unknown item", .unit = "events", .low = 1});
   auto parts = data.section("split", "which events train, validate and test");

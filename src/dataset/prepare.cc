@@ -290,7 +290,7 @@ class Preparation {
       if (n_training_[item] >= options_.min_item_count) known.push_back(item);
     }
     if (known.empty()) {
-      throw DataError("no item is left to train on: no training event, or every item rarer than data.min_item_count " +
+      throw DataError("no item is left to train on: no training event, or every item rarer than data.filters.min_item_count " +
                       std::to_string(options_.min_item_count) + ", in sequences of at least " +
                       std::to_string(options_.min_sequence_length) + " events");
     }

@@ -55,7 +55,8 @@ class EventReader {
   std::unique_ptr<State> state_;
 };
 
-/// Files matching the globs (`*`, `?`, `[]`, `**`), sorted by name within a glob; a glob without a match is a DataError.
+/// Files matching the globs (`*`, `?`, `[]`, `**`; `${NAME}` is an environment variable), sorted by name within a glob, each once;
+/// a glob without a match is a DataError.
 std::vector<std::filesystem::path> expand_globs(const std::vector<std::string>& globs);
 
 }  // namespace segue::events

@@ -1,6 +1,7 @@
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <set>
 
 #include "events/event_reader.h"
@@ -49,12 +50,32 @@ void match(const fs::path& folder, const std::vector<std::string>& parts, std::s
   }
 }
 
+/// The glob with every ${NAME} replaced by that environment variable.
+std::string with_variables(const std::string& glob) {
+  std::string text;
+  for (std::size_t at = 0;;) {
+    const auto open = glob.find("${", at);
+    const auto close = open == std::string::npos ? open : glob.find('}', open);
+    text += glob.substr(at, open == std::string::npos || close == std::string::npos ? std::string::npos : open - at);
+    if (open == std::string::npos || close == std::string::npos) return text;
+    const auto name = glob.substr(open + 2, close - open - 2);
+    const char* value = std::getenv(name.c_str());
+    if (value == nullptr || *value == '\0') {
+      throw ConfigError("'" + glob + "': the environment variable " + name +
+                        " is not set; set it to the folder of the data");
+    }
+    text += value;
+    at = close + 1;
+  }
+}
+
 }  // namespace
 
 std::vector<fs::path> expand_globs(const std::vector<std::string>& globs) {
   std::vector<fs::path> files;
   std::set<fs::path> seen;
-  for (const auto& glob : globs) {
+  for (const auto& named : globs) {
+    const auto glob = with_variables(named);
     const fs::path pattern(glob);
     std::vector<std::string> parts;
     for (const auto& part : pattern.relative_path()) parts.push_back(part.string());
