@@ -35,7 +35,8 @@ struct Value::Entry {
   Value value;
 };
 
-/// @throws ConfigError  not YAML, more than one document, a key given twice, a key that is not a word
+/// @throws ConfigError  not YAML, more than one document, a key given twice, a
+/// key that is not a word
 Value parse_value(const std::string& yaml, const std::string& origin);
 
 /// Applies "a.b.0.c=value" to `root`; the value is YAML.
