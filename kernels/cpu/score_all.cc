@@ -1,7 +1,9 @@
-// All scores: threads share the items; each packs two panels at a time, which stay in the first-level cache while all
-// queries of a group, which stay in the second, pass over them.
+// All scores: threads share the items. Each packs a strip of them, which stays in the second-level cache while all
+// queries of a group pass over it. Scores of a strip are made in cache and copied out a row at a time: written straight
+// from the tiles, 128 bytes here and there, they hold the arithmetic up by a third.
 
 #include <algorithm>
+#include <vector>
 
 #include "kernels/cpu/packed_queries.h"
 #include "kernels/cpu/workers.h"
@@ -10,8 +12,8 @@
 namespace segue::kernels::cpu {
 namespace {
 
-/// 240 queries of 128 dimensions are 120 KB of the second-level cache, and their output rows 240 pages for the TLB.
-constexpr std::int64_t kGroupQueries = 240;
+constexpr std::int64_t kGroupQueries = 240;  ///< of 128 dimensions: 120 KB
+constexpr std::int64_t kStripItems = 512;    ///< of 128 dimensions: 256 KB
 
 void score_group(MatrixView<const float> queries, const ItemMatrix& items, MatrixView<float> scores, int n_threads) {
   const TileKernels& kernels = tile_kernels();
@@ -20,20 +22,23 @@ void score_group(MatrixView<const float> queries, const ItemMatrix& items, Matri
   const auto n_workers =
       static_cast<int>(std::clamp<std::int64_t>((n_items + kTileItems - 1) / kTileItems, 1, n_threads));
   run_workers(n_workers, [&](int worker) {
-    ItemTile tile(queries.n_cols, kernels);
-    float edge[kMaxTileQueries * kTileItems];
+    std::vector<ItemTile> strip(static_cast<std::size_t>(kStripItems / kTileItems), ItemTile(queries.n_cols, kernels));
+    std::vector<float> made(static_cast<std::size_t>(kMaxTileQueries * kStripItems));
     const std::int64_t end = part_begin(n_items, kTileItems, worker + 1, n_workers);
-    for (std::int64_t first = part_begin(n_items, kTileItems, worker, n_workers); first < end; first += kTileItems) {
-      const std::int64_t n_tile = std::min<std::int64_t>(kTileItems, end - first);
-      tile.load(items.vectors, items.bias, first, n_tile);
+    for (std::int64_t first = part_begin(n_items, kTileItems, worker, n_workers); first < end; first += kStripItems) {
+      const std::int64_t n_strip = std::min(kStripItems, end - first);
+      const std::int64_t n_tiles = (n_strip + kTileItems - 1) / kTileItems;
+      for (std::int64_t t = 0; t < n_tiles; ++t) {
+        strip[static_cast<std::size_t>(t)].load(items.vectors, items.bias, first + t * kTileItems,
+                                                std::min<std::int64_t>(kTileItems, n_strip - t * kTileItems));
+      }
       for (const PackedQueries::Tile& block : packed.tiles()) {
-        float* out = scores.row(block.first) + first;
-        if (n_tile == kTileItems && block.n_queries == block.n_padded) {
-          tile.score(block, out, scores.n_cols);
-          continue;
+        for (std::int64_t t = 0; t < n_tiles; ++t) {
+          strip[static_cast<std::size_t>(t)].score(block, made.data() + t * kTileItems, kStripItems);
         }
-        tile.score(block, edge, kTileItems);
-        for (int q = 0; q < block.n_queries; ++q) std::copy_n(edge + q * kTileItems, n_tile, out + q * scores.n_cols);
+        for (int q = 0; q < block.n_queries; ++q) {
+          std::copy_n(made.data() + q * kStripItems, n_strip, scores.row(block.first + q) + first);
+        }
       }
     }
   });

@@ -145,19 +145,20 @@ TEST(Floors, Yoochoose64EveryPosition) {
   if (data_folder().empty()) GTEST_SKIP() << "SEGUE_DATA is not set";
   const Dataset dataset = sessions("yoochoose64-srgnn");
   const auto markov = measure(dataset, "markov", TieOrder::kFirstSeen, kEveryPosition, true);
-  EXPECT_NEAR(markov.at("hit_rate@20"), .6473, .0001);
-  EXPECT_NEAR(markov.at("mrr@20"), .2973, .0001);
+  EXPECT_NEAR(markov.at("hit_rate@20"), .6473, .0002);
+  EXPECT_NEAR(markov.at("mrr@20"), .2973, .0002);
 }
 
 TEST(Floors, DigineticaEveryPosition) {
   if (data_folder().empty()) GTEST_SKIP() << "SEGUE_DATA is not set";
   const Dataset dataset = sessions("diginetica-srgnn");
   const auto markov = measure(dataset, "markov", TieOrder::kFirstSeen, kEveryPosition, true);
-  EXPECT_NEAR(markov.at("hit_rate@20"), .3361, .0001);
-  EXPECT_NEAR(markov.at("mrr@20"), .1277, .0001);
+  EXPECT_NEAR(markov.at("hit_rate@20"), .3361, .0002);
+  EXPECT_NEAR(markov.at("mrr@20"), .1277, .0002);
   const auto s_pop = measure(dataset, "session_popularity", TieOrder::kFirstSeen, kEveryPosition);
   EXPECT_NEAR(s_pop.at("hit_rate@20"), .2108, .002);
   EXPECT_NEAR(s_pop.at("mrr@20"), .1369, .002);
+  // Among shrinkage 0 and 20, last item and sum over the history, the recorded floor is that of 20 and the last item.
   const auto knn = measure(dataset, "item_knn", TieOrder::kFirstSeen, kEveryPosition);
   EXPECT_NEAR(knn.at("hit_rate@20"), .3727, .002);
   EXPECT_NEAR(knn.at("mrr@20"), .1199, .002);
