@@ -42,7 +42,7 @@ inline constexpr std::array<std::string_view, kBookers> kBookerNames = {
 /// P(4 legs), P(5), .. P(12): independent of everything else.
 inline constexpr std::array<double, kMaxLegs - kMinLegs + 1> kLegShares = {.28, .21, .15, .11, .09, .06, .04, .03, .03};
 
-inline constexpr double kAffinityWeight = 3.0;    ///< logits per unit of affinity
+inline constexpr double kAffinityWeight = 3.8;    ///< logits per unit of affinity
 inline constexpr double kAffinityShare = 0.3;     ///< of cities that a style is fond of
 inline constexpr double kAffinityGain = 1.6;      ///< affinity of those
 inline constexpr double kAffinitySpread = 0.3;    ///< standard deviation on top
