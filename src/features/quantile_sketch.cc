@@ -20,12 +20,20 @@ std::int64_t QuantileSketch::rounded(std::int64_t key) const {
 
 void QuantileSketch::add(double value) {
   ++counts_[rounded(to_key(value))];
-  while (counts_.size() > kMaxDistinct) {
+  if (counts_.size() <= kMaxDistinct) return;
+  std::vector<std::int64_t> keys;
+  keys.reserve(counts_.size());
+  for (const auto& [key, n] : counts_) keys.push_back(key);
+  std::sort(keys.begin(), keys.end());
+  while (keys.size() > kMaxDistinct) {
     ++dropped_bits_;
-    std::unordered_map<std::int64_t, std::int64_t> coarser;
-    for (const auto& [key, n] : counts_) coarser[rounded(key)] += n;
-    counts_ = std::move(coarser);
+    for (auto& key : keys) key = rounded(key);
+    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
   }
+  std::unordered_map<std::int64_t, std::int64_t> coarser;
+  coarser.reserve(kMaxDistinct);
+  for (const auto& [key, n] : counts_) coarser[rounded(key)] += n;
+  counts_ = std::move(coarser);
 }
 
 std::vector<double> QuantileSketch::bounds(std::int64_t n_buckets) const {

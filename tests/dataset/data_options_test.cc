@@ -1,0 +1,62 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "config/section.h"
+#include "dataset/prepare.h"
+#include "support/errors.h"
+#include "tests/events/reading.h"
+
+namespace segue {
+namespace {
+
+using events::message_of;
+using testing::HasSubstr;
+
+DataOptions read(const std::string& yaml) {
+  auto document = config::Document::parse("data:\n" + yaml, "c.yaml");
+  DataOptions options;
+  auto root = document.root();
+  auto section = root.section("data", "");
+  options.read(section);
+  document.finish();
+  return options;
+}
+
+TEST(DataOptions, ReadsTheWholeProtocol) {
+  const auto options = read(
+      "  prepared: p\n  events: [a.csv, b*.csv]\n  columns: {sequence: 1, item: city, time: checkin}\n  time_format: "
+      "iso8601\n"
+      "  on_bad_row: skip\n  features:\n    - {name: stay, kind: duration, column: checkin, until: checkout, context: "
+      "true}\n    - {name: country}\n"
+      "  filters: {min_sequence_length: 3, max_sequence_length: 50, min_item_count: 5}\n"
+      "  split: {kind: time, validation_from: 2016-08-01, test_from: 2016-09-01}\n");
+  EXPECT_EQ(options.events.size(), 2U);
+  EXPECT_EQ(options.source.sequence_column, "1");
+  EXPECT_EQ(options.source.on_bad_row, events::OnBadRow::kSkip);
+  ASSERT_EQ(options.features.size(), 2U);
+  EXPECT_EQ(options.features[0].until, "checkout");
+  EXPECT_TRUE(options.features[0].context);
+  EXPECT_EQ(options.features[1].kind, features::FeatureKind::kCategory);
+  EXPECT_EQ(options.min_item_count, 5);
+  EXPECT_EQ(options.max_sequence_length, 50);
+  EXPECT_EQ(options.test_from, "2016-09-01");
+}
+
+TEST(DataOptions, FailsWhereTheProtocolIsImpossible) {
+  const auto fault = [](const std::string& yaml) {
+    return message_of<ConfigError>([&] { read("  prepared: p\n  events: a.csv\n" + yaml); });
+  };
+  EXPECT_THAT(fault("  columns: {sequence: s, item: i}\n"), HasSubstr("needs data.columns.time"));
+  EXPECT_THAT(fault("  columns: {sequence: s, time: t}\n"), HasSubstr("name the column of the item"));
+  EXPECT_THAT(
+      fault("  columns: {sequence: s, item: i, time: t}\n  split: {validation_fraction: 0.5, test_fraction: 0.5}\n"),
+      HasSubstr("leave nothing to train on"));
+  EXPECT_THAT(fault("  columns: {sequence: s, item: i, time: t}\n  features: [{name: stay, kind: duration}]\n"),
+              HasSubstr("until"));
+  EXPECT_THAT(fault("  columns: {sequence: s, item: i, time: t}\n  delimiter: ab\n"), HasSubstr("one character"));
+  EXPECT_THAT(fault("  columns: {sequence: s, item: i, time: t}\n  filters: {min_item_cont: 3}\n"),
+              HasSubstr("min_item_count"));
+}
+
+}  // namespace
+}  // namespace segue
