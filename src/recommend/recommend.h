@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/section.h"
+#include "events/event_reader.h"
 #include "support/json.h"
 
 namespace segue::recommend {
@@ -15,20 +16,46 @@ enum class OutputFormat { kParquet, kCsv, kJsonLines };
 /// Section `recommend`.
 struct RecommendOptions {
   std::int64_t k = 10;
-  bool hide_seen = false;                  ///< never recommend an item of the same history
-  std::vector<std::string> carry;          ///< columns of the history's last row to carry along
-  std::string allow_list, deny_list;       ///< files, one item id a line
+  bool hide_seen = false;             ///< never recommend an item of the same history
+  std::vector<std::string> carry;     ///< columns of the history's last row to carry along
+  std::string allow_list, deny_list;  ///< files, one item id a line
   OutputFormat format = OutputFormat::kParquet;
-  std::int64_t n_shards = 0;               ///< 0: one per 250,000 histories
+  std::int64_t shard_histories = 250'000;  ///< histories in a shard
   std::int64_t max_length = 200;           ///< longer histories keep their latest events
   void read(config::Section& section);
 };
 
-/// Recommends for all histories of the files, streaming: memory does not grow with their number. Rows of one history must stand
-/// together (they are sorted by time within it). A last row with an empty item is the request: its columns are the context of
-/// the event to predict. Unknown items are kept as the unknown item; an empty history (a request row alone) is scored from the
-/// unknown item... see README. Output bytes do not depend on thread count or batch size. Returns counts and rates.
-Json recommend(const std::filesystem::path& bundle, const std::vector<std::string>& histories, const std::filesystem::path& out,
-               const RecommendOptions& options, int n_threads);
+/// What to do with recommendations that are already there.
+enum class Existing { kRefuse, kReplace, kResume };
+
+/// Recommends for all histories of the files, streaming: memory does not grow with their number, only with the longest.
+///
+/// - The rows of one history stand together in the files; they are sorted by time within it (equal times: as they
+/// stand).
+///   A history that comes back within the next 65,536 others is a DataError naming it; later it counts as another
+///   history.
+/// - A row with an empty item is the request: its columns are the context of the event to predict. Without one, the
+/// context
+///   is unknown.
+/// - Items that training did not know are read as the unknown item; a history of a request row alone is read as one
+/// unknown
+///   item.
+/// - Histories longer than max_length keep their latest events, as in training; hide_seen still knows the others.
+///
+/// Recommendations are `sequence, rank` (from 1) `, item, score` and the carried columns, in the order of the
+/// histories; `score` is the model's logit. The bytes do not depend on threads or blocks.
+///
+/// The files are read twice: first to count histories and check every row, so that a bad one is found before anything
+/// is written. Shards part-00000-of-00004.parquet ... appear one by one, each whole; `_SUCCESS` comes last. An
+/// interrupted run goes on with Existing::kResume: finished shards are kept.
+///
+/// @param source  how the files are to be read, from the configuration that the bundle carries
+/// @return counts, seconds, rate
+/// @throws DataError   bundle or histories damaged
+/// @throws UsageError  `out` holds something already
+/// @throws Interrupted
+Json recommend(const std::filesystem::path& bundle, const events::SourceOptions& source,
+               const std::vector<std::string>& histories, const std::filesystem::path& out,
+               const RecommendOptions& options, int n_threads, Existing existing = Existing::kRefuse);
 
 }  // namespace segue::recommend

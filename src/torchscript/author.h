@@ -1,17 +1,25 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "models/gru_session.h"
 
 namespace segue::torchscript {
 
-/// Writes model.pt, a scripted module of stock operators that anyone's Python loads with torch.jit.load:
-///   forward(items [batch, time] int64, lengths [batch], history: List[Tensor], context: List[Tensor]) -> session vectors [batch, e]
-///   recommend(items, lengths, history, context, k: int, hide_seen: bool) -> (scores [batch, k], rows [batch, k])
-///   initial_state(batch: int) -> Tensor;  step(state, item [batch], history: List[Tensor]) -> state: one event of live sessions;
-///   vectors(state, item, context ...) -> as forward after the same events: equal to a full replay
-/// The exact signatures and the item ids (extra file "items.txt") are described in the module's "README" extra file.
-void write_model(models::GruSession& model, const std::filesystem::path& path, const std::string& items_text);
+/// The module's Python-like source: methods over the parameters of `model`, their names with "." replaced by "__".
+/// Stock operators only, so that anyone's torch.jit.load takes it.
+std::string source_text(const models::GruSession& model);
+
+/// Writes model.pt. Its methods (B histories, T events; a history or context feature is [B, T], in the order of the
+/// feature specs):
+///   forward(items [B, T] int64, lengths [B] int64, history: List[Tensor], context: List[Tensor]) -> session vectors
+///   [B, e] recommend(items, lengths, history, context, k: int, hide_seen: bool) -> (scores [B, k], rows [B, k])
+///   initial_state(batch: int) -> state;  step(state, item [B], history: List[Tensor [B]], context: List[Tensor [B]])
+///   -> (state, vectors)
+/// `step` over the events of a history gives what `forward` gives for all of them. Rows of items beyond a length are
+/// not read. The extra files "items.txt" (one JSON string a line: row -> id) and "README" stand in the archive.
+/// @throws DataError  the file cannot be written
+void write_model(const models::GruSession& model, const std::filesystem::path& path, const std::string& items_text);
 
 }  // namespace segue::torchscript

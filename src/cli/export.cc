@@ -1,0 +1,135 @@
+#include <ATen/ATen.h>
+
+#include <map>
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/run_directory.h"
+#include "model_file/bundle.h"
+#include "support/errors.h"
+#include "support/storage.h"
+#include "torchscript/author.h"
+
+namespace segue::cli {
+namespace {
+
+struct ExportArguments {
+  std::string run, out;
+  std::vector<std::string> overrides;
+  bool overwrite = false;
+};
+
+template <class E>
+std::string word_of(E value, std::initializer_list<std::pair<E, const char*>> words) {
+  for (const auto& [candidate, word] : words) {
+    if (candidate == value) return word;
+  }
+  throw std::invalid_argument("no word for this choice");
+}
+
+/// Section `data`, as far as it says how rows of events look: histories come in the same form.
+Json form_of_events(const events::SourceOptions& source) {
+  using events::Format, events::OnBadRow, events::TimeFormat;
+  return {
+      {"format", word_of(source.format, {{Format::kAuto, "auto"},
+                                         {Format::kCsv, "csv"},
+                                         {Format::kTsv, "tsv"},
+                                         {Format::kParquet, "parquet"},
+                                         {Format::kSessionLines, "session_lines"}})},
+      {"delimiter", source.delimiter},
+      {"header", source.header},
+      {"on_bad_row", word_of(source.on_bad_row, {{OnBadRow::kError, "error"}, {OnBadRow::kSkip, "skip"}})},
+      {"time_format", word_of(source.time_format, {{TimeFormat::kAuto, "auto"},
+                                                   {TimeFormat::kSeconds, "seconds"},
+                                                   {TimeFormat::kMilliseconds, "milliseconds"},
+                                                   {TimeFormat::kMinutes, "minutes"},
+                                                   {TimeFormat::kDays, "days"},
+                                                   {TimeFormat::kIso8601, "iso8601"}})},
+      {"columns", {{"sequence", source.sequence_column}, {"item", source.item_column}, {"time", source.time_column}}}};
+}
+
+Json recommend_defaults(const recommend::RecommendOptions& options) {
+  using recommend::OutputFormat;
+  return {{"k", options.k},
+          {"hide_seen", options.hide_seen},
+          {"carry", options.carry},
+          {"allow_list", options.allow_list},
+          {"deny_list", options.deny_list},
+          {"format", word_of(options.format, {{OutputFormat::kParquet, "parquet"},
+                                              {OutputFormat::kCsv, "csv"},
+                                              {OutputFormat::kJsonLines, "jsonl"}})},
+          {"shard_histories", options.shard_histories},
+          {"max_length", options.max_length}};
+}
+
+Json bundle_manifest(const RunDirectory& run) {
+  const auto& configuration = run.configuration;
+  Json manifest;
+  manifest["model"] = {{"kind", configuration.model_kind}, {"options", run.model->options().to_json()}};
+  manifest["features"] = Json::array();
+  for (const auto& spec : run.model->features()) {
+    manifest["features"].push_back({{"name", spec.name},
+                                    {"categorical", spec.categorical},
+                                    {"n_codes", spec.n_codes},
+                                    {"history", spec.history},
+                                    {"context", spec.context}});
+  }
+  manifest["max_length"] = configuration.training.max_length;
+  manifest["data"] = form_of_events(configuration.data.source);
+  manifest["recommend"] = recommend_defaults(configuration.recommend);
+  manifest["trained"] = {{"data_fingerprint", run.dataset.fingerprint()},
+                         {"seed", configuration.seed},
+                         {"epoch", run.training_state.value("epoch", 0)}};
+  if (run.manifest.contains("versions")) manifest["versions"] = run.manifest.at("versions");
+  return manifest;
+}
+
+void claim(const std::filesystem::path& out, bool overwrite) {
+  if (!std::filesystem::exists(out)) return;
+  if (!std::filesystem::is_directory(out)) throw UsageError(out.string() + " is a file: name a folder by --out");
+  if (std::filesystem::is_empty(out)) return;
+  const bool is_bundle =
+      std::filesystem::exists(out / "weights.safetensors") && std::filesystem::exists(out / "manifest.json");
+  if (!is_bundle) throw UsageError(out.string() + " is not empty and is no bundle: name another folder by --out");
+  if (!overwrite) throw UsageError(out.string() + " already holds a bundle: --overwrite replaces it");
+}
+
+void run_export(const ExportArguments& arguments, const GlobalOptions& global) {
+  claim(arguments.out, arguments.overwrite);
+  auto run = open_run(arguments.run, arguments.overrides);
+  run.model->to(at::kCPU);
+  std::map<std::string, at::Tensor> tensors;
+  std::map<std::string, model_file::TensorBytes> weights;
+  std::int64_t n_parameters = 0;
+  for (const auto& [name, parameter] : run.model->parameters()) {
+    const auto& tensor = tensors[name] = parameter.detach().contiguous();
+    weights[name] = {model_file::DType::kF32,
+                     tensor.sizes().vec(),
+                     {reinterpret_cast<const char*>(tensor.const_data_ptr<float>()), tensor.nbytes()}};
+    n_parameters += tensor.numel();
+  }
+  const auto& items = run.dataset.items();
+  storage::write_directory_with(arguments.out, [&](const std::filesystem::path& directory) {
+    torchscript::write_model(*run.model, directory / "model.pt", items.to_text());
+    model_file::write_bundle_files(directory, bundle_manifest(run), items, run.dataset.pipeline(), weights);
+  });
+  print_result(global, {{"bundle", arguments.out},
+                        {"items", items.size()},
+                        {"parameters", n_parameters},
+                        {"checkpoint", run.checkpoint.string()}});
+}
+
+}  // namespace
+
+void add_export(CLI::App& app, GlobalOptions& global) {
+  auto arguments = std::make_shared<ExportArguments>();
+  auto* command = app.add_subcommand("export", "Write the bundle that recommend needs, and model.pt for Python");
+  command->add_option("run", arguments->run, "Run directory")->required();
+  command->add_option("overrides", arguments->overrides,
+                      "key=value: any configuration key, for example recommend.k=20");
+  command->add_option("--out", arguments->out, "Folder for the bundle")->required();
+  command->add_flag("--overwrite", arguments->overwrite, "Replace a bundle that is there");
+  command->callback([arguments, &global] { run_export(*arguments, global); });
+}
+
+}  // namespace segue::cli

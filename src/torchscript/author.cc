@@ -1,0 +1,43 @@
+#include "torchscript/author.h"
+
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/serialization/export.h>
+
+#include <algorithm>
+
+#include "support/errors.h"
+
+namespace segue::torchscript {
+namespace {
+
+constexpr const char* kReadme =
+    "A session model written by Segue. Methods: forward(items, lengths, history, context) -> session vectors; "
+    "recommend(items, lengths,\n"
+    "history, context, k, hide_seen) -> scores and rows; initial_state(batch) and step(state, item, history, context) "
+    "for live sessions.\n"
+    "items: int64 rows [batch, time], row -> id in the extra file items.txt (one JSON string a line); the row after "
+    "the last one stands\n"
+    "for an unknown item. history and context: one [batch, time] tensor a feature, int64 codes or float values, as "
+    "features.json of the\n"
+    "bundle transforms them; the context of an event is the next event's.\n";
+
+}  // namespace
+
+void write_model(const models::GruSession& model, const std::filesystem::path& path, const std::string& items_text) {
+  torch::jit::Module module("__torch__.segue.GruSession");
+  module.register_attribute("training", c10::BoolType::get(), false);
+  for (const auto& [name, parameter] : model.parameters()) {
+    std::string attribute = name;
+    for (std::size_t at = 0; (at = attribute.find('.', at)) != std::string::npos;) attribute.replace(at, 1, "__");
+    module.register_parameter(attribute, parameter.detach().to(at::kCPU).clone(), /*is_buffer=*/false);
+  }
+  module.define(source_text(model));
+  torch::jit::ExtraFilesMap extra{{"items.txt", items_text}, {"README", kReadme}};
+  try {
+    module.save(path.string(), extra);
+  } catch (const c10::Error& error) {
+    throw DataError(path.string() + ": cannot be written: " + error.what_without_backtrace());
+  }
+}
+
+}  // namespace segue::torchscript
