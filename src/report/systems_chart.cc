@@ -57,8 +57,11 @@ std::string slice_chart(const std::string& name, const Json& model, const Json& 
   for (const auto* system : {&model, &baseline})
     for (const auto& row : (*system)["slices"][name]) high = std::max(high, row["metrics"].value(metric, 0.0));
   const Scale x{0, high > 0 ? high * 1.05 : 1, kLeft, kWidth - kRight};
-  std::string svg = "<figure><svg viewBox=\"0 0 " + fixed(kWidth, 0) + " " + fixed(height, 0) +
-                    "\" role=\"img\" aria-label=\"" + escaped(name) + "\">";
+  auto title = name;
+  std::replace(title.begin(), title.end(), '_', ' ');
+  std::string svg = "<figure><figcaption><b>" + escaped(metric + " by " + title) +
+                    "</b></figcaption><svg viewBox=\"0 0 " + fixed(kWidth, 0) + " " + fixed(height, 0) +
+                    "\" role=\"img\" aria-label=\"" + escaped(title) + "\">";
   for (const double value : ticks(0, x.high, 4)) {
     svg += vertical(x(value), 4, height - 24, "var(--line)");
     svg += label(x(value), height - 8, "middle", tick_label(value));
@@ -81,9 +84,7 @@ std::string slice_chart(const std::string& name, const Json& model, const Json& 
            escaped(model.value("name", "")) + " " + fixed(mine, 4) + "</title></circle>" +
            label(kWidth - kRight + 8, y + 4, "start", fixed(mine, 3));
   }
-  auto title = name;
-  std::replace(title.begin(), title.end(), '_', ' ');
-  return svg + "</svg><figcaption><b>" + escaped(metric + " by " + title) + "</b></figcaption></figure>";
+  return svg + "</svg></figure>";
 }
 
 }  // namespace

@@ -33,8 +33,9 @@ std::string chart(const Points& points, const std::string& title, const std::str
   const double margin = high > low ? (high - low) * 0.06 : std::max(std::abs(high) * 0.1, 1e-6);
   const Scale x{points.front().first, points.back().first, kLeft, kWidth - kRight};
   const Scale y{low - margin, high + margin, kHeight - kBottom, kTop};
-  std::string svg = "<figure><svg viewBox=\"0 0 " + fixed(kWidth, 0) + " " + fixed(kHeight, 0) +
-                    "\" role=\"img\" aria-label=\"" + escaped(title) + "\">";
+  std::string svg = "<figure><figcaption><b>" + escaped(title) + "</b></figcaption><svg viewBox=\"0 0 " +
+                    fixed(kWidth, 0) + " " + fixed(kHeight, 0) + "\" role=\"img\" aria-label=\"" + escaped(title) +
+                    "\">";
   for (const double value : ticks(y.low, y.high, 5))
     svg += "<line x1=\"" + fixed(kLeft, 0) + "\" x2=\"" + fixed(kWidth - kRight, 0) + "\" y1=\"" + fixed(y(value), 1) +
            "\" y2=\"" + fixed(y(value), 1) + "\" stroke=\"var(--line)\"/><text x=\"" + fixed(kLeft - 8, 0) + "\" y=\"" +
@@ -54,7 +55,7 @@ std::string chart(const Points& points, const std::string& title, const std::str
       svg += "<circle cx=\"" + fixed(x(px), 1) + "\" cy=\"" + fixed(y(py), 1) +
              "\" r=\"3.5\" fill=\"var(--model)\"><title>" + escaped(x_label) + " " + tick_label(px) + ": " +
              fixed(py, 4) + "</title></circle>";
-  return svg + "</svg><figcaption><b>" + escaped(title) + "</b></figcaption></figure>";
+  return svg + "</svg></figure>";
 }
 
 /// The metric of an epoch line, wherever the line keeps it.

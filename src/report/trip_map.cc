@@ -47,6 +47,40 @@ std::string dot(const Window& window, const Place& place, double radius, const s
          "\" r=\"" + fixed(radius, 1) + "\" " + attributes + "><title>" + escaped(title) + "</title></circle>";
 }
 
+/// Names beside their dots, left out where they would cover one another or leave the picture.
+class Labels {
+ public:
+  std::string beside(const Window& window, const Place& place, bool strong) {
+    const double x = window.x(place.longitude), y = window.y(place.latitude);
+    const double gap = strong ? 13 : 9, width = 5.9 * static_cast<double>(place.name.size());
+    for (const double left : {x + gap, x - gap - width}) {
+      const Box box{left, y - 7, left + width, y + 5};
+      if (box.left < 2 || box.right > kWidth - 2 || box.top < 2 || box.bottom > kHeight - 2) continue;
+      if (std::any_of(taken_.begin(), taken_.end(), [&](const Box& other) { return box.meets(other); })) continue;
+      taken_.push_back(box);
+      return "<text x=\"" + fixed(left, 1) + "\" y=\"" + fixed(y + 3.5, 1) + "\" style=\"font-size:10px;fill:var(" +
+             (strong ? "--bound" : "--ink") + ");font-weight:" + (strong ? "650" : "450") +
+             ";paint-order:stroke;stroke:#eef3f7;stroke-width:3px;pointer-events:none\">" + escaped(place.name) +
+             "</text>";
+    }
+    return {};
+  }
+  /// Keeps names off a dot of this radius.
+  void keep_clear(const Window& window, const Place& place, double radius) {
+    const double x = window.x(place.longitude), y = window.y(place.latitude);
+    taken_.push_back({x - radius, y - radius, x + radius, y + radius});
+  }
+
+ private:
+  struct Box {
+    double left, top, right, bottom;
+    [[nodiscard]] bool meets(const Box& other) const {
+      return left < other.right && other.left < right && top < other.bottom && other.top < bottom;
+    }
+  };
+  std::vector<Box> taken_;
+};
+
 std::string arrow_between(const Window& window, const Place& from, const Place& to) {
   const double x1 = window.x(from.longitude), y1 = window.y(from.latitude), x2 = window.x(to.longitude),
                y2 = window.y(to.latitude);
@@ -112,6 +146,14 @@ std::string trip_map(const Json& example, const Places& places) {
   if (target)
     svg += dot(window, *target, 10.5, "fill=\"none\" stroke=\"var(--bound)\" stroke-width=\"2.4\"",
                "went to " + target->name);
+  Labels labels;
+  for (const auto* place : recommended) labels.keep_clear(window, *place, 7.5);
+  for (const auto* place : trip) labels.keep_clear(window, *place, 3.4);
+  if (target) svg += labels.beside(window, *target, true);
+  for (std::size_t i = trip.size(); i-- > 0;)
+    if (std::find(trip.begin() + static_cast<std::ptrdiff_t>(i) + 1, trip.end(), trip[i]) == trip.end() &&
+        trip[i] != target)
+      svg += labels.beside(window, *trip[i], false);
   svg += "</svg>";
 
   std::string caption;
