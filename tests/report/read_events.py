@@ -1,13 +1,19 @@
 """Reads the event files of a directory and fails unless they hold what tensorboard_test.cc wrote.
 
-By TensorBoard's own reader where the package is there, and always by the decoder below: bitwise CRC-32C, protobuf by hand.
+By TensorBoard's own reader where the package is there, and always by the decoder below: bitwise CRC-32C, protobuf by
+hand.
 """
 
 import glob
 import struct
 import sys
 
-EXPECTED = [("loss/train", 0, 5.5), ("loss/train", 300, 0.25), ("validation/hit_rate@4", 10**12, -1.5), ("loss/train", 301, 0.125)]
+EXPECTED = [
+    ("loss/train", 0, 5.5),
+    ("loss/train", 300, 0.25),
+    ("validation/hit_rate@4", 10**12, -1.5),
+    ("loss/train", 301, 0.125),
+]
 
 
 def masked_crc(data):
@@ -25,10 +31,10 @@ def records(path):
     while data:
         (length,) = struct.unpack("<Q", data[:8])
         assert struct.unpack("<I", data[8:12])[0] == masked_crc(data[:8]), "checksum of a length"
-        payload = data[12:12 + length]
-        assert struct.unpack("<I", data[12 + length:16 + length])[0] == masked_crc(payload), "checksum of a record"
+        payload = data[12 : 12 + length]
+        assert struct.unpack("<I", data[12 + length : 16 + length])[0] == masked_crc(payload), "checksum of a record"
         yield payload
-        data = data[16 + length:]
+        data = data[16 + length :]
 
 
 def fields(message):
@@ -52,7 +58,7 @@ def fields(message):
             yield key >> 3, varint()
         else:
             size = {1: 8, 5: 4}.get(key & 7) or varint()
-            yield key >> 3, message[at:at + size]
+            yield key >> 3, message[at : at + size]
             at += size
 
 

@@ -2,8 +2,9 @@
 
     recompute_bayes.py DIRECTORY N
 
-Compares the first N test trips with both Parquet files, prints the largest relative difference of a probability and fails
-above 1e-4 (the files hold single precision). Shares no code with the program: bearings instead of direction vectors, plain lists.
+Compares the first N test trips with both Parquet files, prints the largest relative difference of a probability and
+fails above 1e-4 (the files hold single precision). Shares no code with the program: bearings instead of direction
+vectors, plain lists.
 """
 
 import csv
@@ -26,7 +27,9 @@ def distance_km(a, b):
 def bearing(a, b):
     """Radians clockwise from north in which the way from a to b sets out."""
     (p, q), (r, s) = [(math.radians(x[0]), math.radians(x[1])) for x in (a, b)]
-    return math.atan2(math.sin(s - q) * math.cos(r), math.cos(p) * math.sin(r) - math.sin(p) * math.cos(r) * math.cos(s - q))
+    return math.atan2(
+        math.sin(s - q) * math.cos(r), math.cos(p) * math.sin(r) - math.sin(p) * math.cos(r) * math.cos(s - q)
+    )
 
 
 def home_place(places):
@@ -37,7 +40,11 @@ def home_place(places):
 
 
 def warmth(style, month, latitude):
-    celsius = 27 - 0.45 * abs(latitude) + 0.28 * abs(latitude) * math.copysign(1, latitude) * math.cos(math.pi * (month - 7) / 6)
+    celsius = (
+        27
+        - 0.45 * abs(latitude)
+        + 0.28 * abs(latitude) * math.copysign(1, latitude) * math.cos(math.pi * (month - 7) / 6)
+    )
     away = (celsius - style["best_celsius"]) / 8
     liking = {"beach": away, "winter": -away, "culture": -abs(away), "nature": -abs(away)}.get(style["name"], 0.0)
     return max(-2.0, min(1.5, liking))
@@ -51,7 +58,9 @@ class World:
         self.index = {r["city"]: i for i, r in enumerate(rows)}
         self.place = [(float(r["latitude"]), float(r["longitude"])) for r in rows]
         self.country = [r["country"] for r in rows]
-        self.home = {b: home_place([p for p, c in zip(self.place, self.country) if c == b]) for b in self.text["bookers"]}
+        self.home = {
+            b: home_place([p for p, c in zip(self.place, self.country) if c == b]) for b in self.text["bookers"]
+        }
 
     def next_city(self, style, legs, t, booker):
         """P(city of leg t | style, cities of the legs before)."""
@@ -72,7 +81,11 @@ class World:
                 arrived = bearing(self.place[i], self.place[past[-2]]) + math.pi
                 z += style["turn"] * math.cos(bearing(self.place[i], place) - arrived)
             pull = max(0.0, min(1.0, (t - 2) / 6))
-            z += pull * c["home_weight"] * (-home / c["home_scale_km"] + c["home_country"] * (self.country[j] == booker))
+            z += (
+                pull
+                * c["home_weight"]
+                * (-home / c["home_scale_km"] + c["home_country"] * (self.country[j] == booker))
+            )
             logits.append(z - c["seen_penalty"] * past.count(j))
         top = max(logits)
         weights = [math.exp(z - top) for z in logits]
@@ -94,8 +107,10 @@ class World:
             serving.append(weight)
             challenge.append(weight * style["nights"][legs[last]["nights"] - 1])
             mixed.append(self.next_city(style, legs, last, booker))
-        return [[sum(w * p[j] for w, p in zip(posterior, mixed)) / sum(posterior) for j in range(len(self.place))]
-                for posterior in (serving, challenge)]
+        return [
+            [sum(w * p[j] for w, p in zip(posterior, mixed)) / sum(posterior) for j in range(len(self.place))]
+            for posterior in (serving, challenge)
+        ]
 
 
 def main():
@@ -109,10 +124,19 @@ def main():
         legs = []
         for row in rows:
             checkin, checkout = [datetime.date.fromisoformat(row[k]) for k in ("checkin", "checkout")]
-            legs.append({"month": checkin.month, "nights": (checkout - checkin).days, "city": world.index[row["city_id"]],
-                         "device": row["device_class"]})
+            legs.append(
+                {
+                    "month": checkin.month,
+                    "nights": (checkout - checkin).days,
+                    "city": world.index[row["city_id"]],
+                    "device": row["device_class"],
+                }
+            )
         for expected, table in zip(world.predict(legs, rows[0]["booker_country"]), tables):
-            assert table.schema.metadata[b"cities"] and json.loads(table.schema.metadata[b"cities"]) == world.text["cities"]
+            assert (
+                table.schema.metadata[b"cities"]
+                and json.loads(table.schema.metadata[b"cities"]) == world.text["cities"]
+            )
             assert table["utrip_id"][position].as_py() == trip and table["leg"][position].as_py() == len(legs) - 1
             actual = table["probabilities"][position].as_py()
             worst = max([worst] + [abs(a - e) / (e + 1e-9) for a, e in zip(actual, expected)])
