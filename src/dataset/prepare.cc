@@ -9,6 +9,7 @@
 
 #include "dataset/column_file.h"
 #include "dataset/dataset.h"
+#include "dataset/input_files.h"
 #include "dataset/partitions.h"
 #include "dataset/prepared_format.h"
 #include "dataset/protocol.h"
@@ -26,52 +27,14 @@ namespace segue {
 namespace {
 
 namespace fs = std::filesystem;
+using dataset::choose_partitions;
 using dataset::Cuts;
+using dataset::find_files;
+using dataset::InputFiles;
 using dataset::Kept;
 using dataset::Partitions;
 
 constexpr std::int64_t kNever = INT64_MAX;
-
-struct InputFiles {
-  std::array<std::vector<fs::path>, 3> of_part;  // by Part
-  [[nodiscard]] std::vector<fs::path> all() const {
-    std::vector<fs::path> files;
-    for (const auto& part : of_part) files.insert(files.end(), part.begin(), part.end());
-    return files;
-  }
-};
-
-InputFiles find_files(const DataOptions& options) {
-  InputFiles files;
-  if (options.events.empty()) throw ConfigError("data.events: missing; name the files of events");
-  files.of_part[0] = events::expand_globs(options.events);
-  if (options.split == SplitKind::kFiles) {
-    if (!options.validation_events.empty()) files.of_part[1] = events::expand_globs(options.validation_events);
-    if (!options.test_events.empty()) files.of_part[2] = events::expand_globs(options.test_events);
-  } else if (!options.validation_events.empty() || !options.test_events.empty()) {
-    throw ConfigError(
-        "data.validation_events and data.test_events belong to data.split.kind: files; set that, or remove them");
-  }
-  auto sorted = files.all();
-  std::sort(sorted.begin(), sorted.end());
-  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
-  if (twice != sorted.end()) throw ConfigError("data: " + twice->string() + " is named for two parts");
-  return files;
-}
-
-/// Rough size of the events as rows on disk, to choose the number of partitions.
-std::int64_t choose_partitions(const DataOptions& options, const std::vector<fs::path>& files) {
-  if (options.n_partitions > 0) return options.n_partitions;
-  std::int64_t bytes = 0;
-  for (const auto& file : files) {
-    const auto size = static_cast<std::int64_t>(fs::file_size(file));
-    const auto extension = file.extension();
-    bytes +=
-        extension == ".gz" || extension == ".zst" || extension == ".zstd" || extension == ".parquet" ? 6 * size : size;
-  }
-  constexpr std::int64_t kPartitionBytes = std::int64_t{12} << 20;
-  return std::clamp<std::int64_t>(bytes / kPartitionBytes, 1, 1024);
-}
 
 void stop_if_interrupted() {
   if (const int signal = interrupt_signal(); signal != 0) {
@@ -89,7 +52,7 @@ class Preparation {
         directory_(std::move(directory)),
         pipeline_(options.features, options.source.time_column),
         has_times_(!options.source.time_column.empty()),
-        partitions_(scratch() / "partitions", choose_partitions(options, files_.all()), pipeline_.columns(), has_times_,
+        partitions_(scratch() / "partitions", choose_partitions(options, files_), pipeline_.columns(), has_times_,
                     options.source.format == events::Format::kSessionLines),
         moments_(scratch() / "moments") {}
 
@@ -290,9 +253,10 @@ class Preparation {
       if (n_training_[item] >= options_.min_item_count) known.push_back(item);
     }
     if (known.empty()) {
-      throw DataError("no item is left to train on: no training event, or every item rarer than data.filters.min_item_count " +
-                      std::to_string(options_.min_item_count) + ", in sequences of at least " +
-                      std::to_string(options_.min_sequence_length) + " events");
+      throw DataError(
+          "no item is left to train on: no training event, or every item rarer than data.filters.min_item_count " +
+          std::to_string(options_.min_item_count) + ", in sequences of at least " +
+          std::to_string(options_.min_sequence_length) + " events");
     }
     std::sort(known.begin(), known.end(),
               [&](std::size_t a, std::size_t b) { return first_training_[a] < first_training_[b]; });

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "dataset/prepare.h"
+
+namespace segue::dataset {
+
+/// The files of events by the part they belong to; all are training files unless the split is by files.
+struct InputFiles {
+  std::array<std::vector<std::filesystem::path>, 3> of_part;  ///< by Part
+  [[nodiscard]] std::vector<std::filesystem::path> all() const;
+};
+
+/// @throws ConfigError  a file named for two parts, or parts that the split does not know; DataError  no file matches a
+/// glob
+InputFiles find_files(const DataOptions& options);
+
+/// Among how many files on disk to spread the sequences: data.n_partitions, or from the rough size of the events as
+/// rows.
+std::int64_t choose_partitions(const DataOptions& options, const InputFiles& files);
+
+}  // namespace segue::dataset
