@@ -62,7 +62,11 @@ Json describe(const training::TrainingResult& result, const training::TrainingOp
           {"stopped_early", result.stopped_early},
           {"targets", result.n_targets},
           {"seconds", result.seconds},
-          {"events_per_s", result.events_per_s}};
+          {"events_per_s", result.events_per_s},
+          {"epoch_targets", result.epoch_targets},
+          {"epoch_updates", result.epoch_updates},
+          {"negatives_per_target", result.negatives_per_target},
+          {"flop_per_target", result.flop_per_target}};
 }
 
 void run_train(const TrainArguments& arguments, const GlobalOptions& global) {

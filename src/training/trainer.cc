@@ -328,6 +328,12 @@ TrainingResult Training::run() {
   if (n_steps_ == 0)
     throw DataError(
         "there is no sequence with two training events or more: nothing to train on; check data.split and the filters");
+  result_.epoch_updates = source_.n_batches(0);
+  result_.epoch_targets = source_.n_targets(0);
+  const std::int64_t per_update = result_.epoch_targets / std::max<std::int64_t>(result_.epoch_updates, 1);
+  result_.negatives_per_target = objective_.negatives_per_target(per_update);
+  result_.flop_per_target = model_.flop_per_position() + objective_.output_flop(per_update) /
+                                                             static_cast<double>(std::max<std::int64_t>(per_update, 1));
   if (options_.evaluate_every > 0 && !options_.include_validation) {
     std::vector<std::string> metrics = {options_.metric};
     validation_.emplace(dataset_, run_.validation, metrics, options_.max_length, run_.n_threads);

@@ -32,6 +32,10 @@ struct TrainingResult {
   double last_loss = 0;                  ///< mean over the last epoch's targets
   std::int64_t n_targets = 0;            ///< trained on in this call
   bool stopped_early = false;
+  // What a rate is worth: work of one epoch.
+  std::int64_t epoch_targets = 0, epoch_updates = 0;
+  std::int64_t negatives_per_target = 0;  ///< items that each target is compared with, for an update of average size
+  double flop_per_target = 0;             ///< forward and backward, body and output layer
 };
 
 /// Trains `model` on `dataset`. Same build, instruction set, thread count, configuration, data and seed: the same bits;
