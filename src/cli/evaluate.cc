@@ -20,7 +20,8 @@ struct EvaluateArguments {
 
 /// Each look at the test part is recorded, so that a figure that was selected on it can be told: returns how many there
 /// were, this one counted.
-int record_test_access(const std::filesystem::path& run, const Json& protocol, const std::filesystem::path& checkpoint) {
+int record_test_access(const std::filesystem::path& run, const Json& protocol,
+                       const std::filesystem::path& checkpoint) {
   const auto path = run / "test_accesses.jsonl";
   Json access;
   access["time"] = static_cast<std::int64_t>(std::time(nullptr));
@@ -42,7 +43,8 @@ void run_evaluate(const EvaluateArguments& arguments, const GlobalOptions& globa
       evaluation::evaluate(run.dataset, {&scorer}, configuration.evaluation, configuration.seed, device.n_threads);
   evaluation["protocol"]["checkpoint_epoch"] = run.training_state.value("epoch", 0);
   if (configuration.evaluation.protocol.part == Part::kTest)
-    evaluation["protocol"]["test_accesses"] = record_test_access(run.files.directory, evaluation["protocol"], run.checkpoint);
+    evaluation["protocol"]["test_accesses"] =
+        record_test_access(run.files.directory, evaluation["protocol"], run.checkpoint);
   write_json(run.files.evaluation(), evaluation);
 
   if (global.json) {
@@ -59,7 +61,8 @@ void add_evaluate(CLI::App& app, GlobalOptions& global) {
   auto arguments = std::make_shared<EvaluateArguments>();
   auto* command = app.add_subcommand("evaluate", "Rank the whole catalogue: model and baselines, side by side");
   command->add_option("run", arguments->path, "Run directory written by `segue train`")->required();
-  command->add_option("overrides", arguments->overrides, "key=value: any configuration key, for example evaluation.part=validation");
+  command->add_option("overrides", arguments->overrides,
+                      "key=value: any configuration key, for example evaluation.part=validation");
   command->callback([arguments, &global] { run_evaluate(*arguments, global); });
 }
 
