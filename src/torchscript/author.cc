@@ -3,8 +3,6 @@
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/serialization/export.h>
 
-#include <algorithm>
-
 #include "support/errors.h"
 
 namespace segue::torchscript {
@@ -27,9 +25,7 @@ void write_model(const models::GruSession& model, const std::filesystem::path& p
   torch::jit::Module module("__torch__.segue.GruSession");
   module.register_attribute("training", c10::BoolType::get(), false);
   for (const auto& [name, parameter] : model.parameters()) {
-    std::string attribute = name;
-    for (std::size_t at = 0; (at = attribute.find('.', at)) != std::string::npos;) attribute.replace(at, 1, "__");
-    module.register_parameter(attribute, parameter.detach().to(at::kCPU).clone(), /*is_buffer=*/false);
+    module.register_parameter(attribute_name(name), parameter.detach().to(at::kCPU).clone(), /*is_buffer=*/false);
   }
   module.define(source_text(model));
   torch::jit::ExtraFilesMap extra{{"items.txt", items_text}, {"README", kReadme}};

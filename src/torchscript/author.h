@@ -7,18 +7,24 @@
 
 namespace segue::torchscript {
 
-/// The module's Python-like source: methods over the parameters of `model`, their names with "." replaced by "__".
+/// The attribute that holds a parameter: "layers.0.gru.bias_ih" is layers__0__gru__bias_ih; other characters (of a
+/// feature's name) by their code, "_x20".
+std::string attribute_name(const std::string& parameter);
+
+/// The module's Python-like source: methods over the parameters of `model`.
 /// Stock operators only, so that anyone's torch.jit.load takes it.
 std::string source_text(const models::GruSession& model);
 
 /// Writes model.pt. Its methods (B histories, T events; a history or context feature is [B, T], in the order of the
 /// feature specs):
-///   forward(items [B, T] int64, lengths [B] int64, history: List[Tensor], context: List[Tensor]) -> session vectors
-///   [B, e] recommend(items, lengths, history, context, k: int, hide_seen: bool) -> (scores [B, k], rows [B, k])
+///   forward(items [B, T] int64, lengths [B] int64, history: List[Tensor], context: List[Tensor]) -> vectors [B, e]
+///   recommend(items, lengths, history, context, k: int, hide_seen: bool) -> (scores [B, k], rows [B, k])
 ///   initial_state(batch: int) -> state;  step(state, item [B], history: List[Tensor [B]], context: List[Tensor [B]])
 ///   -> (state, vectors)
-/// `step` over the events of a history gives what `forward` gives for all of them. Rows of items beyond a length are
-/// not read. The extra files "items.txt" (one JSON string a line: row -> id) and "README" stand in the archive.
+/// Column t of a context feature is about event t + 1, which is to be predicted at t: a live session of a model with
+/// context features keeps the state before its last event, and steps once more from it for each request. `step` over
+/// the events of a history gives what `forward` gives for all of them. Rows of items beyond a length are not read. The
+/// extra files "items.txt" (one JSON string a line: row -> id) and "README" stand in the archive.
 /// @throws DataError  the file cannot be written
 void write_model(const models::GruSession& model, const std::filesystem::path& path, const std::string& items_text);
 

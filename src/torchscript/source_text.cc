@@ -1,3 +1,5 @@
+#include <cctype>
+#include <cstdio>
 #include <string>
 
 #include "torchscript/author.h"
@@ -5,9 +7,13 @@
 namespace segue::torchscript {
 namespace {
 
-std::string attribute(std::string name) {
-  for (std::size_t at = 0; (at = name.find('.', at)) != std::string::npos;) name.replace(at, 1, "__");
-  return "self." + name;
+std::string attribute(const std::string& name) { return "self." + attribute_name(name); }
+
+/// 17 digits: the same double when it is read back.
+std::string number(double value) {
+  char text[40];
+  std::snprintf(text, sizeof(text), "%.16e", value);
+  return text;
 }
 
 std::string linear(const std::string& x, const std::string& name) {
@@ -75,8 +81,7 @@ std::string vectors_method(const models::GruSession& model) {
   if (has(model, "output_norm.weight")) text += "    x = " + norm("x", "output_norm") + "\n";
   if (has(model, "output_projection.weight")) text += "    x = " + linear("x", "output_projection") + "\n";
   if (model.options().normalize)
-    text +=
-        "    x = x / torch.clamp(torch.norm(x, 2, [1], True), 1e-12) * " + std::to_string(model.options().scale) + "\n";
+    text += "    x = x / torch.clamp(torch.norm(x, 2, [1], True), 1e-12) * " + number(model.options().scale) + "\n";
   return text + "    return x\n";
 }
 
@@ -106,7 +111,7 @@ std::string recommend_method(const models::GruSession& model) {
       "    seen = torch.zeros([items.size(0), " +
       n_items +
       " + 1], device=scores.device)\n"
-      "    seen = seen.scatter(1, inside, torch.ones_like(inside).to(torch.float32))\n";
+      "    seen = seen.scatter(1, inside, 1.0)\n";
   if (has(model, "visited_weights"))
     text +=
         "    current = torch.zeros_like(seen).scatter(1, items.gather(1, (lengths - 1).unsqueeze(1)), 1.0)\n"
@@ -118,6 +123,24 @@ std::string recommend_method(const models::GruSession& model) {
 }
 
 }  // namespace
+
+std::string attribute_name(const std::string& parameter) {
+  std::string name;
+  for (const char c : parameter) {
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0) {
+      name += c;
+    } else if (c == '_') {
+      name += "_";
+    } else if (c == '.') {
+      name += "__";
+    } else {  // a feature may be called anything
+      char code[8];
+      std::snprintf(code, sizeof(code), "_x%02x", static_cast<unsigned>(static_cast<unsigned char>(c)));
+      name += code;
+    }
+  }
+  return name;
+}
 
 std::string source_text(const models::GruSession& model) {
   const auto& options = model.options();
