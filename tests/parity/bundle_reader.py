@@ -1,0 +1,180 @@
+"""A bundle read and scored with nothing but Python's own library, in doubles: the formula of src/models/gru_session.h and the
+transforms of features.json, written down a second time. Slow on purpose: nothing here is shared with the program."""
+import array
+import bisect
+import csv
+import datetime
+import json
+import math
+import pathlib
+import struct
+
+DAY_MS = 86_400_000
+
+
+class Tensor:
+    def __init__(self, shape, numbers):
+        self.shape, self.numbers = shape, numbers
+
+    def row(self, i):
+        width = self.shape[1]
+        return self.numbers[i * width:(i + 1) * width]
+
+    def rows(self):
+        return [self.row(i) for i in range(self.shape[0])]
+
+
+def read_weights(path):
+    content = pathlib.Path(path).read_bytes()
+    (length,) = struct.unpack_from("<Q", content)
+    header = json.loads(content[8:8 + length])
+    header.pop("__metadata__", None)
+    tensors = {}
+    for name, entry in header.items():
+        assert entry["dtype"] == "F32", name
+        begin, end = entry["data_offsets"]
+        tensors[name] = Tensor(entry["shape"], list(array.array("f", content[8 + length:][begin:end])))
+    return tensors
+
+
+def dot(a, b):
+    return math.fsum(x * y for x, y in zip(a, b))
+
+
+def add(a, b):
+    return [x + y for x, y in zip(a, b)]
+
+
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x))
+
+
+def milliseconds(text):
+    return round(datetime.datetime.fromisoformat(text).replace(tzinfo=datetime.timezone.utc).timestamp() * 1000)
+
+
+class Bundle:
+    def __init__(self, directory):
+        directory = pathlib.Path(directory)
+        self.manifest = json.loads((directory / "manifest.json").read_text())
+        self.options = self.manifest["model"]["options"]
+        self.items = [json.loads(line) for line in (directory / "items.txt").read_text().splitlines()]
+        self.items = [str(item) for item in self.items]
+        self.row_of = {item: row for row, item in enumerate(self.items)}
+        self.transforms = json.loads((directory / "features.json").read_text())
+        self.weights = read_weights(directory / "weights.safetensors")
+        self.columns = self.manifest["data"]["columns"]
+
+    # Features
+
+    def code(self, transform, row, before):
+        """The code or value of one event (a dict of texts); `before` is the event before it, or None."""
+        kind, column = transform["kind"], transform.get("column")
+        time = self.transforms["time_column"]
+        if kind == "category":
+            values = transform["values"]
+            return values.index(row[column]) + 1 if row[column] in values else 0
+        if kind == "month":
+            return int(row[column or time][5:7])
+        if kind == "gap":
+            if before is None:
+                return 0
+            return bisect.bisect_left(transform["edges"], milliseconds(row[column or time]) - milliseconds(before[column or time])) + 1
+        if kind == "duration":
+            days = (milliseconds(row[transform["until"]]) - milliseconds(row[column or time])) // DAY_MS
+            return min(max(days, 0), transform["max_value"]) + 1
+        raise NotImplementedError(kind)
+
+    def features_of(self, rows):
+        """One list of codes a row, in the order of the features."""
+        return [[self.code(transform, row, rows[i - 1] if i else None) for transform in self.transforms["features"]]
+                for i, row in enumerate(rows)]
+
+    def arguments(self, rows):
+        """What a model reads of one history: rows of items, codes of the history features, codes of the context features."""
+        rows = sorted(rows, key=lambda row: row[self.columns["time"]])
+        codes = self.features_of(rows)
+        has_request = rows[-1][self.columns["item"]] == ""
+        n = len(rows) - has_request
+        items = [self.row_of.get(row[self.columns["item"]], len(self.items)) for row in rows[:n]]
+        nothing = [0] * len(self.transforms["features"])
+        codes.append(nothing)
+        specs = self.manifest["features"]
+        history = [[code for code, spec in zip(codes[i], specs) if spec["history"]] for i in range(n)]
+        context = [[code for code, spec in zip(codes[i + 1], specs) if spec["context"]] for i in range(n)]
+        return items, history, context
+
+    # Model
+
+    def linear(self, x, name):
+        return [dot(row, x) + bias for row, bias in zip(self.weights[name + ".weight"].rows(), self.weights[name + ".bias"].numbers)]
+
+    def norm(self, x, name):
+        mean = math.fsum(x) / len(x)
+        variance = math.fsum((value - mean) ** 2 for value in x) / len(x)
+        return [(value - mean) / math.sqrt(variance + 1e-5) * weight + bias
+                for value, weight, bias in zip(x, self.weights[name + ".weight"].numbers, self.weights[name + ".bias"].numbers)]
+
+    def gru(self, layer, x, h):
+        name, width = f"layers.{layer}.gru.", len(h)
+        from_x = [dot(row, x) + bias for row, bias in zip(self.gru_rows[layer][0], self.weights[name + "bias_ih"].numbers)]
+        from_h = [dot(row, h) + bias for row, bias in zip(self.gru_rows[layer][1], self.weights[name + "bias_hh"].numbers)]
+        r = [sigmoid(a + b) for a, b in zip(from_x[:width], from_h[:width])]
+        z = [sigmoid(a + b) for a, b in zip(from_x[width:2 * width], from_h[width:2 * width])]
+        n = [math.tanh(a + gate * b) for a, gate, b in zip(from_x[2 * width:], r, from_h[2 * width:])]
+        return [(1 - gate) * new + gate * old for gate, new, old in zip(z, n, h)]
+
+    def vector(self, items, history, context):
+        o, specs = self.options, self.manifest["features"]
+        self.gru_rows = [[self.weights[f"layers.{l}.gru.weight_{part}"].rows() for part in ("ih", "hh")] for l in range(o["n_layers"])]
+        states = [[0.0] * o["hidden_dim"] for _ in range(o["n_layers"])]
+        for item, past, ahead in zip(items, history, context):
+            x = list(self.weights["item_embedding.weight"].row(item))
+            for codes, part in ((past, "history"), (ahead, "context")):
+                for code, spec in zip(codes, [spec for spec in specs if spec[part]]):
+                    x += self.weights[f"features.{spec['name']}.weight"].row(code) if spec["categorical"] else [code]
+            if o["layer_norm"]:
+                x = self.norm(x, "input_norm")
+            if o["residual"] and len(x) != o["hidden_dim"]:
+                x = self.linear(x, "input_projection")
+            for l in range(o["n_layers"]):
+                y = self.norm(x, f"layers.{l}.norm") if o["layer_norm"] and o["residual"] else x
+                states[l] = self.gru(l, y, states[l])
+                x = add(x, states[l]) if o["residual"] else states[l]
+                if o["feed_forward_dim"]:
+                    inner = self.linear(self.norm(x, f"layers.{l}.ffn_norm"), f"layers.{l}.ffn_in")
+                    inner = [value / 2 * (1 + math.erf(value / math.sqrt(2))) for value in inner]
+                    x = add(x, self.linear(inner, f"layers.{l}.ffn_out"))
+        if o["layer_norm"]:
+            x = self.norm(x, "output_norm")
+        if o["hidden_dim"] != o["embedding_dim"]:
+            x = self.linear(x, "output_projection")
+        if o["normalize"]:
+            x = [o["scale"] * value / math.sqrt(dot(x, x)) for value in x]
+        return x
+
+    def scores(self, items, history, context):
+        """{item id: score}"""
+        vector = self.vector(items, history, context)
+        table = self.weights["item_embedding.weight" if self.options["tied"] else "output_embedding.weight"]
+        scores = {}
+        for row, item in enumerate(self.items):
+            output = table.row(row)
+            if self.options["normalize"]:
+                output = [value / math.sqrt(dot(output, output)) for value in output]
+            score = dot(vector, output)
+            if self.options["output_bias"]:
+                score += self.weights["output_bias"].numbers[row]
+            if self.options["visited_weights"] and row in items:
+                score += self.weights["visited_weights"].numbers[0 if row == items[-1] else 1]
+            scores[item] = score
+        return scores
+
+
+def read_histories(path, column):
+    """{sequence: [row, ...]} in the order of the file."""
+    histories = {}
+    with open(path, newline="") as file:
+        for row in csv.DictReader(file):
+            histories.setdefault(row[column], []).append(row)
+    return histories
