@@ -48,7 +48,8 @@ official.SessionDataIterator.__call__ = limited
 model = official.GRU4Rec(device=torch.device('cpu'))
 model.set_params(**module.gru4rec_params)
 model.n_epochs = 1
-model.fit(table, sample_cache_max_size=2048 * (warm_up + updates + 1), item_key='ItemId', session_key='SessionId', time_key='Time')
+# Its compatibility mode draws starting weights in a way that NumPy 2 turns into doubles; the other way starts as well.
+model.fit(table, compatibility_mode=False, sample_cache_max_size=2048 * (warm_up + updates + 1), item_key='ItemId', session_key='SessionId', time_key='Time')
 sessions = table.SessionId.nunique()
 print('RESULT ' + json.dumps({'seconds': seen['seconds'], 'targets': seen['targets'] - seen['counted_from'], 'updates': updates,
     'epoch_targets': len(table) - sessions, 'n_items': int(table.ItemId.nunique()), 'layer': module.gru4rec_params['layers'][0],
@@ -76,7 +77,7 @@ def run_official(args, updates: int) -> dict:
 def run_segue(args, updates: int, precision: str) -> dict:
     environment = dict(os.environ, SEGUE_DATA=str(args.data), OMP_NUM_THREADS=str(args.threads))
     with tempfile.TemporaryDirectory() as folder:
-        command = [str(args.segue), "--json", "--quiet", "train", str(CONFIG), "--run", f"{folder}/run", f"data.prepared={args.prepared}",
+        command = [str(args.segue), "train", str(CONFIG), "--json", "--quiet", "--run", f"{folder}/run", f"data.prepared={args.prepared}",
                    f"threads={args.threads}", "device=cpu", f"training.max_steps={updates + WARM_UP}", "training.evaluate_every=0",
                    f"training.precision={precision}"]
         done = subprocess.run(command, text=True, capture_output=True, env=environment)
