@@ -82,10 +82,6 @@ Program::Program()
   app->option_defaults()->always_capture_default();
   app->require_subcommand(1);
   app->set_version_flag("--version", "segue " + program_version());
-  app->footer(
-      "Configuration keys: configs/README.md, or segue inspect --config-keys. Exit codes: 0 good, 2 usage, 3 "
-      "configuration,\n"
-      "4 data, 5 device or memory, 6 numeric failure, 130 / 143 interrupted.");
   add_generate(*app, global);
   add_prepare(*app, global);
   add_train(*app, global);
@@ -98,6 +94,11 @@ Program::Program()
   add_completion(*app, global);
   add_bench(*app, global);
   for (CLI::App* sub : app->get_subcommands([](CLI::App*) { return true; })) add_global_options(*sub, global);
+  // After the commands, which would inherit it.
+  app->footer(
+      "Configuration keys: configs/README.md, or segue inspect --config-keys. Exit codes: 0 good, 2 usage, 3 "
+      "configuration,\n"
+      "4 data, 5 device or memory, 6 numeric failure, 130 / 143 interrupted.");
 }
 
 int run_program(int argc, const char* const* argv) {

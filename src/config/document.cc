@@ -44,7 +44,10 @@ Document Document::describe() {
 
 Section Document::root() { return Section(state_->root); }
 
-void Document::finish() const { state_->root->check_known(*state_->root); }
+void Document::finish() const {
+  state_->root->check_known(*state_->root);
+  state_->root->check_present();
+}
 
 std::string Document::resolved() const {
   YAML::Emitter out;

@@ -26,7 +26,10 @@ std::string number_text(double number) {
   if (std::isnan(number)) return ".nan";
   if (std::isinf(number)) return number > 0 ? ".inf" : "-.inf";
   std::array<char, 32> text{};
-  const auto result = std::to_chars(text.data(), text.data() + text.size(), number);
+  // Whole numbers in full: 100000, not 1e+05.
+  const bool whole = number == std::trunc(number) && std::abs(number) < 1e15;
+  const auto result = whole ? std::to_chars(text.data(), text.data() + text.size(), static_cast<std::int64_t>(number))
+                            : std::to_chars(text.data(), text.data() + text.size(), number);
   return {text.data(), result.ptr};
 }
 
@@ -58,17 +61,15 @@ std::pair<Section::Node::Entry*, bool> Section::Node::note(const std::string& ke
   Entry entry;
   entry.kind = kind;
   entry.key = key;
+  entry.missing = doc.required && !describing && find(key) == nullptr;
   entry.info = {path_of(key), type, {}, doc.unit, range_text(doc), doc.meaning, {}};
   entries.push_back(std::move(entry));
   return {&entries.back(), false};
 }
 
-const Value* Section::Node::scalar_of(const std::string& key, const Doc& doc) const {
+const Value* Section::Node::scalar_of(const std::string& key) const {
   const Value* found = find(key);
-  if (found == nullptr) {
-    if (doc.required && !describing) fail(key, "missing: " + doc.meaning);
-    return nullptr;
-  }
+  if (found == nullptr) return nullptr;
   if (found->kind == Value::Kind::kNull)
     fail(key, "no value is given; leave the key out for the default, or write \"\" for an empty one");
   if (found->kind != Value::Kind::kScalar)
@@ -76,12 +77,9 @@ const Value* Section::Node::scalar_of(const std::string& key, const Doc& doc) co
   return found;
 }
 
-bool Section::Node::list_of(const std::string& key, const Doc& doc, std::vector<const Value*>& elements) const {
+bool Section::Node::list_of(const std::string& key, std::vector<const Value*>& elements) const {
   const Value* found = find(key);
-  if (found == nullptr) {
-    if (doc.required && !describing) fail(key, "missing: " + doc.meaning);
-    return false;
-  }
+  if (found == nullptr) return false;
   if (found->kind == Value::Kind::kMapping) fail(key, "expected a list, this is a mapping");
   if (found->kind == Value::Kind::kScalar && !found->scalar.empty()) elements.push_back(found);
   for (const Value& element : found->elements) {
@@ -123,6 +121,13 @@ void Section::Node::check_known(const Node& root) const {
       for (std::size_t i = 0; i < known.size(); ++i) advice += (i == 0 ? " " : ", ") + known[i];
     }
     throw ConfigError(written.place.text() + ": unknown key '" + path_of(written.key) + "'" + advice);
+  }
+}
+
+void Section::Node::check_present() const {
+  for (const Entry& entry : entries) {
+    if (entry.missing) fail(entry.key, "missing: " + entry.info.meaning);
+    for (const auto& node : entry.nodes) node->check_present();
   }
 }
 

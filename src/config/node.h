@@ -22,6 +22,7 @@ struct Section::Node {
     Kind kind = Kind::kScalar;
     std::string key;
     KeyInfo info;
+    bool missing = false;  ///< required, and not there
     std::string scalar;
     std::vector<std::string> elements;
     std::vector<std::pair<std::string, std::string>> words;
@@ -43,9 +44,9 @@ struct Section::Node {
   /// The entry of `key`, and whether it was read before (a second reader gets the same value and adds nothing).
   std::pair<Entry*, bool> note(const std::string& key, Entry::Kind kind, const std::string& type, const Doc& doc);
   /// The scalar of `key`, or nullptr when the default stays.
-  const Value* scalar_of(const std::string& key, const Doc& doc) const;
+  const Value* scalar_of(const std::string& key) const;
   /// The scalars of `key` (a single one counts as a list), or nothing when the default stays.
-  bool list_of(const std::string& key, const Doc& doc, std::vector<const Value*>& elements) const;
+  bool list_of(const std::string& key, std::vector<const Value*>& elements) const;
   void check_range(const Value& at, const std::string& key, double number, const Doc& doc) const;
 
   template <class T>
@@ -55,6 +56,9 @@ struct Section::Node {
 
   /// ConfigError for the first key of the file that is not among the entries.
   void check_known(const Node& root) const;
+  /// ConfigError for the first required key that is not there. Asked last: a misspelt key is better called unknown than
+  /// missing.
+  void check_present() const;
   void find_paths(const std::string& key, std::vector<std::string>& paths) const;
   void emit(YAML::Emitter& out) const;
   void list_keys(std::vector<KeyInfo>& keys) const;

@@ -58,7 +58,7 @@ void Section::Node::read_number(const std::string& key, T& number, const char* t
       return std::to_string(n);
   };
   const std::string default_value = default_text(doc, text(number));
-  if (const Value* found = scalar_of(key, doc)) number = parse_number<T>(*found, key, doc);
+  if (const Value* found = scalar_of(key)) number = parse_number<T>(*found, key, doc);
   const auto [entry, again] = note(key, Entry::Kind::kScalar, type, doc);
   if (again) return;
   entry->info.default_value = default_value;
@@ -67,7 +67,7 @@ void Section::Node::read_number(const std::string& key, T& number, const char* t
 
 void Section::read(const std::string& key, bool& value, const Doc& doc) {
   const std::string default_value = default_text(doc, value ? "true" : "false");
-  if (const Value* found = node_->scalar_of(key, doc)) {
+  if (const Value* found = node_->scalar_of(key)) {
     if (found->scalar != "true" && found->scalar != "false")
       fail(key, "expected true or false, got '" + found->scalar + "'");
     value = found->scalar == "true";
@@ -93,7 +93,7 @@ void Section::read(const std::string& key, double& value, const Doc& doc) {
 
 void Section::read(const std::string& key, std::string& value, const Doc& doc) {
   const std::string default_value = default_text(doc, value);
-  if (const Value* found = node_->scalar_of(key, doc)) {
+  if (const Value* found = node_->scalar_of(key)) {
     if (doc.required && found->scalar.empty()) fail(key, "must not be empty: " + doc.meaning);
     value = found->scalar;
   }
@@ -106,7 +106,7 @@ void Section::read(const std::string& key, std::string& value, const Doc& doc) {
 void Section::read(const std::string& key, std::vector<std::string>& value, const Doc& doc) {
   const std::string default_value = default_text(doc, "[" + joined(value) + "]");
   std::vector<const Value*> elements;
-  if (node_->list_of(key, doc, elements)) {
+  if (node_->list_of(key, elements)) {
     value.clear();
     for (const Value* element : elements) value.push_back(element->scalar);
     if (doc.required && value.empty()) fail(key, "must not be empty: " + doc.meaning);
@@ -125,7 +125,7 @@ void Section::read(const std::string& key, std::vector<std::int64_t>& value, con
   };
   const std::string default_value = default_text(doc, "[" + joined(texts(value)) + "]");
   std::vector<const Value*> elements;
-  if (node_->list_of(key, doc, elements)) {
+  if (node_->list_of(key, elements)) {
     value.clear();
     for (const Value* element : elements) value.push_back(node_->parse_number<std::int64_t>(*element, key, doc));
     if (doc.required && value.empty()) fail(key, "must not be empty: " + doc.meaning);
@@ -139,7 +139,7 @@ void Section::read(const std::string& key, std::vector<std::int64_t>& value, con
 std::size_t Section::read_word(const std::string& key, std::size_t default_index, const std::vector<std::string>& words,
                                const Doc& doc) {
   std::size_t index = default_index;
-  if (const Value* found = node_->scalar_of(key, doc)) {
+  if (const Value* found = node_->scalar_of(key)) {
     for (index = 0; index < words.size() && words[index] != found->scalar; ++index) {
     }
     if (index == words.size()) {

@@ -17,7 +17,7 @@ struct Doc {
   std::string unit = {};                                    ///< "events", "s", "share"; empty if none
   double low = -std::numeric_limits<double>::infinity();    ///< inclusive
   double high = std::numeric_limits<double>::infinity();    ///< inclusive
-  bool required = false;                                    ///< no default: absence is an error
+  bool required = false;                                    ///< no default: absence is an error, told by Document::finish
 };
 
 /// One key as listed by describe(): path "training.learning_rate", type "number", default, range, choices.
@@ -85,7 +85,7 @@ class Document {
 
   Section root();
   /// Call after everything was read: ConfigError for the first key that nobody read, naming the nearest known one
-  /// ("unknown key 'training.learning_rat'; did you mean 'learning_rate'?").
+  /// ("unknown key 'training.learning_rat'; did you mean 'learning_rate'?"); then for the first required key that is not there.
   void finish() const;
   /// The whole configuration as YAML, defaults filled in, in the order read; reading it again gives the same options.
   [[nodiscard]] std::string resolved() const;

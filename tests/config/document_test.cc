@@ -111,6 +111,11 @@ TEST(Document, UnknownKeyNamesThePlaceAndTheNearest) {
               HasSubstr("c.yaml:3:17: unknown key 'data.features[0].sort'"));
 }
 
+TEST(Document, MisspeltRequiredKeyIsUnknownRatherThanMissing) {
+  EXPECT_EQ(error_of("data: {features: [{nmae: a}]}"),
+            "c.yaml:1:20: unknown key 'data.features[0].nmae'; did you mean 'name'?");
+}
+
 TEST(Document, WrongTypesNameThePlaceAndTheValue) {
   EXPECT_EQ(error_of("training:\n  epochs: many\n"),
             "c.yaml:2:11: training.epochs: expected a whole number, got 'many'");
