@@ -81,9 +81,11 @@ Json inspect_run(const fs::path& path) {
       result["checkpoints"][name] = "none";
       continue;
     }
-    Json found = inspect_tensors(checkpoint);
-    found.erase("shapes");
-    found.erase("kind");
+    const Json whole = inspect_tensors(checkpoint);
+    Json found = {{"tensors", whole.at("tensors")}, {"bytes", whole.at("bytes")}};
+    for (const char* key : {"epoch", "step", "metric", "best_metric", "best_epoch", "finished"}) {
+      if (whole.contains("state") && whole.at("state").contains(key)) found[key] = whole.at("state").at(key);
+    }
     result["checkpoints"][name] = found;
   }
   result["evaluation"] =
