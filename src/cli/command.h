@@ -7,9 +7,12 @@
 namespace segue::cli {
 
 /// Options every command has.
-struct GlobalOptions { bool json = false, quiet = false, verbose = false; };
+struct GlobalOptions {
+  bool json = false, quiet = false, verbose = false;
+};
 
-// Each adds its sub-command to the program, one file each; the callback runs it. Results go to stdout, all else to stderr.
+// Each adds its sub-command to the program, one file each; the callback runs it. Results go to stdout, all else to
+// stderr.
 void add_generate(CLI::App& app, GlobalOptions& global);
 void add_prepare(CLI::App& app, GlobalOptions& global);
 void add_train(CLI::App& app, GlobalOptions& global);

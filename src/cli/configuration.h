@@ -18,8 +18,8 @@ namespace segue::cli {
 /// The whole configuration file; each module reads its own section. configs/README.md lists every key.
 struct Configuration {
   std::uint64_t seed = 42;
-  std::string device = "auto";             ///< auto | cpu | cuda | cuda:N
-  int threads = 0;                         ///< 0: all that are available
+  std::string device = "auto";  ///< auto | cpu | cuda | cuda:N
+  int threads = 0;              ///< 0: all that are available
   DataOptions data;
   std::string model_kind = "gru_session";
   models::GruSessionOptions model;
@@ -27,7 +27,7 @@ struct Configuration {
   evaluation::EvaluationOptions evaluation;
   recommend::RecommendOptions recommend;
   report::OutputOptions output;
-  std::string resolved;                    ///< the configuration as YAML, defaults filled in
+  std::string resolved;  ///< the configuration as YAML, defaults filled in
 
   static Configuration load(const std::filesystem::path& path, const std::vector<std::string>& overrides);
   static Configuration from(config::Document document);

@@ -14,10 +14,10 @@ namespace segue::config {
 /// What configs/README.md says of a key, and the range that is checked.
 struct Doc {
   std::string meaning;
-  std::string unit = {};                                    ///< "events", "s", "share"; empty if none
-  double low = -std::numeric_limits<double>::infinity();    ///< inclusive
-  double high = std::numeric_limits<double>::infinity();    ///< inclusive
-  bool required = false;                                    ///< no default: absence is an error, told by Document::finish
+  std::string unit = {};                                  ///< "events", "s", "share"; empty if none
+  double low = -std::numeric_limits<double>::infinity();  ///< inclusive
+  double high = std::numeric_limits<double>::infinity();  ///< inclusive
+  bool required = false;                                  ///< no default: absence is an error, told by Document::finish
 };
 
 /// One key as listed by describe(): path "training.learning_rate", type "number", default, range, choices.
@@ -29,7 +29,8 @@ struct KeyInfo {
 class Document;
 
 /// A mapping of the configuration that a module reads its own options from. Every `read` keeps the value as it is (the
-/// default) when the key is absent, and marks the key as known. All errors are ConfigError with "file:line:column: key".
+/// default) when the key is absent, and marks the key as known. All errors are ConfigError with "file:line:column:
+/// key".
 class Section {
  public:
   void read(const std::string& key, bool& value, const Doc& doc);
@@ -38,12 +39,14 @@ class Section {
   void read(const std::string& key, std::uint64_t& value, const Doc& doc);
   void read(const std::string& key, double& value, const Doc& doc);
   void read(const std::string& key, std::string& value, const Doc& doc);
-  void read(const std::string& key, std::vector<std::string>& value, const Doc& doc);  ///< a single scalar is a list of one
+  void read(const std::string& key, std::vector<std::string>& value,
+            const Doc& doc);  ///< a single scalar is a list of one
   void read(const std::string& key, std::vector<std::int64_t>& value, const Doc& doc);
 
   /// One of a closed set of words.
   template <class E>
-  void read_choice(const std::string& key, E& value, const std::vector<std::pair<std::string, E>>& choices, const Doc& doc) {
+  void read_choice(const std::string& key, E& value, const std::vector<std::pair<std::string, E>>& choices,
+                   const Doc& doc) {
     std::vector<std::string> words;
     std::size_t index = 0;
     for (std::size_t i = 0; i < choices.size(); ++i) {
@@ -61,7 +64,7 @@ class Section {
   std::vector<std::pair<std::string, std::string>> words(const std::string& key, const std::string& meaning);
 
   [[nodiscard]] bool has(const std::string& key) const;
-  [[nodiscard]] std::string path() const;   ///< "data.columns"
+  [[nodiscard]] std::string path() const;  ///< "data.columns"
   /// ConfigError "file:line:column: path.key: message", placed at the key's value if it is there.
   [[noreturn]] void fail(const std::string& key, const std::string& message) const;
 
@@ -69,23 +72,27 @@ class Section {
   friend class Document;
   struct Node;
   explicit Section(std::shared_ptr<Node> node) : node_(std::move(node)) {}
-  std::size_t read_word(const std::string& key, std::size_t default_index, const std::vector<std::string>& words, const Doc& doc);
+  std::size_t read_word(const std::string& key, std::size_t default_index, const std::vector<std::string>& words,
+                        const Doc& doc);
   std::shared_ptr<Node> node_;
 };
 
 /// A configuration file with the overrides of the command line applied.
 class Document {
  public:
-  /// @param overrides  "training.learning_rate=3e-4": any key by its dotted path; the value is YAML; list elements by number
+  /// @param overrides  "training.learning_rate=3e-4": any key by its dotted path; the value is YAML; list elements by
+  /// number
   /// @throws ConfigError  no such file, not YAML, a bad override
   static Document load(const std::filesystem::path& path, const std::vector<std::string>& overrides = {});
-  static Document parse(const std::string& yaml, const std::string& name, const std::vector<std::string>& overrides = {});
+  static Document parse(const std::string& yaml, const std::string& name,
+                        const std::vector<std::string>& overrides = {});
   /// Nothing in it; reading from it lists the keys: see keys().
   static Document describe();
 
   Section root();
   /// Call after everything was read: ConfigError for the first key that nobody read, naming the nearest known one
-  /// ("unknown key 'training.learning_rat'; did you mean 'learning_rate'?"); then for the first required key that is not there.
+  /// ("unknown key 'training.learning_rat'; did you mean 'learning_rate'?"); then for the first required key that is
+  /// not there.
   void finish() const;
   /// The whole configuration as YAML, defaults filled in, in the order read; reading it again gives the same options.
   [[nodiscard]] std::string resolved() const;

@@ -7,17 +7,19 @@
 namespace segue {
 
 enum class Verbosity { kQuiet, kNormal, kVerbose };
-void set_verbosity(Verbosity verbosity);   ///< from --quiet / --verbose, once at start-up
+void set_verbosity(Verbosity verbosity);  ///< from --quiet / --verbose, once at start-up
 Verbosity verbosity();
 /// Also writes every log line to this file (log.txt of a run directory); empty stops it.
 void log_to_file(const std::string& path);
-/// Log lines go to stderr, with a time; --quiet keeps warnings and errors. spdlog is behind these (its header is not included).
+/// Log lines go to stderr, with a time; --quiet keeps warnings and errors. spdlog is behind these (its header is not
+/// included).
 void log_info(const std::string& message);
 void log_warning(const std::string& message);
 void log_debug(const std::string& message);
 
-/// Progress of a long task, on stderr: a bar that redraws itself on a terminal, a plain line now and then otherwise, nothing
-/// when quiet. Shows done / total, rate and time left. Cheap enough to call per batch (draws at most 10 times a second).
+/// Progress of a long task, on stderr: a bar that redraws itself on a terminal, a plain line now and then otherwise,
+/// nothing when quiet. Shows done / total, rate and time left. Cheap enough to call per batch (draws at most 10 times a
+/// second).
 class Progress {
  public:
   /// @param total  0 when unknown

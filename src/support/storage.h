@@ -16,8 +16,10 @@ namespace segue::storage {
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 /// As write_file, for content written piece by piece: `write` receives the path of the file aside and must close it.
 void write_file_with(const std::filesystem::path& path, const std::function<void(const std::filesystem::path&)>& write);
-/// Fills a fresh directory beside `path` by `fill(directory)`, syncs it and renames it to `path`, replacing what stood there.
-void write_directory_with(const std::filesystem::path& path, const std::function<void(const std::filesystem::path&)>& fill);
+/// Fills a fresh directory beside `path` by `fill(directory)`, syncs it and renames it to `path`, replacing what stood
+/// there.
+void write_directory_with(const std::filesystem::path& path,
+                          const std::function<void(const std::filesystem::path&)>& fill);
 /// The whole file. DataError if it cannot be read.
 std::string read_file(const std::filesystem::path& path);
 /// XXH3-64 of the bytes, as 16 hex digits.
