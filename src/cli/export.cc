@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 
@@ -48,7 +49,8 @@ Json form_of_events(const events::SourceOptions& source) {
       {"columns", {{"sequence", source.sequence_column}, {"item", source.item_column}, {"time", source.time_column}}}};
 }
 
-Json recommend_defaults(const recommend::RecommendOptions& options) {
+/// A history is never longer than those of training.
+Json recommend_defaults(const recommend::RecommendOptions& options, std::int64_t training_length) {
   using recommend::OutputFormat;
   return {{"k", options.k},
           {"hide_seen", options.hide_seen},
@@ -59,7 +61,7 @@ Json recommend_defaults(const recommend::RecommendOptions& options) {
                                               {OutputFormat::kCsv, "csv"},
                                               {OutputFormat::kJsonLines, "jsonl"}})},
           {"shard_histories", options.shard_histories},
-          {"max_length", options.max_length}};
+          {"max_length", std::min(options.max_length, training_length)}};
 }
 
 Json bundle_manifest(const RunDirectory& run) {
@@ -76,7 +78,7 @@ Json bundle_manifest(const RunDirectory& run) {
   }
   manifest["max_length"] = configuration.training.max_length;
   manifest["data"] = form_of_events(configuration.data.source);
-  manifest["recommend"] = recommend_defaults(configuration.recommend);
+  manifest["recommend"] = recommend_defaults(configuration.recommend, configuration.training.max_length);
   manifest["trained"] = {{"data_fingerprint", run.dataset.fingerprint()},
                          {"seed", configuration.seed},
                          {"epoch", run.training_state.value("epoch", 0)}};

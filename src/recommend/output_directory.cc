@@ -1,6 +1,7 @@
 #include "recommend/output_directory.h"
 
 #include <cstdio>
+#include <vector>
 
 #include "recommend/shard_writer.h"
 #include "support/errors.h"
@@ -16,6 +17,15 @@ constexpr const char* kRequest = "_request.json";
 bool is_ours(const fs::path& file) {
   const auto name = file.filename().string();
   return name == kSuccess || name.starts_with(kRequest) || name.starts_with("part-");
+}
+
+/// What a killed run had written aside.
+void remove_leftovers(const fs::path& directory) {
+  std::vector<fs::path> leftovers;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (entry.path().filename().string().find(".tmp-") != std::string::npos) leftovers.push_back(entry.path());
+  }
+  for (const auto& path : leftovers) fs::remove(path);
 }
 
 }  // namespace
@@ -48,6 +58,7 @@ OutputDirectory::OutputDirectory(const fs::path& path, const Json& identity, std
                          " holds recommendations begun with another bundle, other histories or other options: "
                          "--resume cannot go on with them; --overwrite replaces them");
       }
+      remove_leftovers(path);
       return;
     }
     if (occupied) {
