@@ -19,7 +19,7 @@ data:
   events: {work}/data/train.csv
   validation_events: {work}/data/validation.csv
   test_events: {work}/data/test.csv
-  columns: {{sequence: utrip_id, item: city, time: checkin}}
+  columns: {{sequence: utrip_id, item: city_id, time: checkin}}
   features:
     - {{name: month, kind: month, column: checkin, context: true}}
     - {{name: booker_country, kind: category, context: true}}
