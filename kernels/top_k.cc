@@ -20,7 +20,11 @@ void require(bool holds, const char* entry, const std::string& message) {
 
 template <class T>
 std::string shape(const MatrixView<T>& view) {
-  return std::string("[").append(std::to_string(view.n_rows)).append(", ").append(std::to_string(view.n_cols)).append("]");
+  return std::string("[")
+      .append(std::to_string(view.n_rows))
+      .append(", ")
+      .append(std::to_string(view.n_cols))
+      .append("]");
 }
 
 template <class T>

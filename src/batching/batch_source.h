@@ -11,12 +11,12 @@
 namespace segue::batching {
 
 struct BatchSourceOptions {
-  std::int64_t batch_sequences = 256;     ///< sequences a batch at most; 0: by positions only
-  std::int64_t batch_positions = 0;       ///< positions a batch at most; 0: no limit
-  std::int64_t max_length = 200;          ///< longer sequences are cut to their last max_length inputs (or cropped at random)
-  double random_crop = 0;                 ///< share of longer sequences cropped at random
-  double length_jitter = 4;               ///< events of noise on the length when bucketing
-  bool include_validation = false;        ///< train on events before valid_end
+  std::int64_t batch_sequences = 256;  ///< sequences a batch at most; 0: by positions only
+  std::int64_t batch_positions = 0;    ///< positions a batch at most; 0: no limit
+  std::int64_t max_length = 200;    ///< longer sequences are cut to their last max_length inputs (or cropped at random)
+  double random_crop = 0;           ///< share of longer sequences cropped at random
+  double length_jitter = 4;         ///< events of noise on the length when bucketing
+  bool include_validation = false;  ///< train on events before valid_end
   bool visited = false;
 };
 
@@ -28,7 +28,7 @@ class BatchSource {
   [[nodiscard]] std::int64_t n_batches(std::int64_t epoch);
   /// Begins `epoch` at batch `first` (resume).
   void start(std::int64_t epoch, std::int64_t first = 0);
-  bool next(Batch& batch);                ///< false at the end of the epoch
+  bool next(Batch& batch);  ///< false at the end of the epoch
   [[nodiscard]] std::int64_t n_targets(std::int64_t epoch);
 
  private:

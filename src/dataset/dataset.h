@@ -18,9 +18,11 @@ namespace segue {
 enum class Part { kTrain, kValidation, kTest };
 
 /// Where the parts of one sequence lie in the event columns: training events are [begin, train_end), validation targets
-/// [train_end, valid_end), test targets [valid_end, end). The history of a target is every event of the sequence before it.
-/// This one form serves every split: by time, last item, last sequences (train_end is begin or end), given files.
-struct SequenceBounds { std::int64_t begin, train_end, valid_end, end; };
+/// [train_end, valid_end), test targets [valid_end, end). The history of a target is every event of the sequence before
+/// it. This one form serves every split: by time, last item, last sequences (train_end is begin or end), given files.
+struct SequenceBounds {
+  std::int64_t begin, train_end, valid_end, end;
+};
 
 /// A feature of all events, mapped: codes for a categorical feature, values otherwise.
 struct MappedFeature {
@@ -29,14 +31,14 @@ struct MappedFeature {
   std::span<const float> values;
 };
 
-/// Events that are in memory already: the columns that Dataset::item_rows(), times_ms(), begins(), train_ends() and valid_ends()
-/// return. Rows >= n_items are unknown items.
+/// Events that are in memory already: the columns that Dataset::item_rows(), times_ms(), begins(), train_ends() and
+/// valid_ends() return. Rows >= n_items are unknown items.
 struct EventsInMemory {
   std::int32_t n_items = 0;
-  std::vector<std::int64_t> begins = {0};      ///< [n_sequences + 1]
+  std::vector<std::int64_t> begins = {0};            ///< [n_sequences + 1]
   std::vector<std::int64_t> train_ends, valid_ends;  ///< [n_sequences]
-  std::vector<ItemRow> item_rows;              ///< [n_events]
-  std::vector<std::int64_t> times_ms;          ///< [n_events], or empty
+  std::vector<ItemRow> item_rows;                    ///< [n_events]
+  std::vector<std::int64_t> times_ms;                ///< [n_events], or empty
 };
 
 /// A prepared dataset: memory-mapped Arrow IPC files, immutable. Cheap to open; spans live as long as the object.
@@ -44,8 +46,8 @@ class Dataset {
  public:
   /// @throws DataError  missing, damaged (checksums), newer format. `verify` reads all bytes to check the sums.
   static Dataset open(const std::filesystem::path& directory, bool verify = true);
-  /// A dataset without files and features, for callers that have events already (tests, embedding programs). Items are named by
-  /// their rows "0", "1" ..., sequences likewise; the fingerprint is that of the columns.
+  /// A dataset without files and features, for callers that have events already (tests, embedding programs). Items are
+  /// named by their rows "0", "1" ..., sequences likewise; the fingerprint is that of the columns.
   /// @throws std::invalid_argument  bounds that do not rise, lengths that disagree, a row outside [0, n_items]
   static Dataset in_memory(EventsInMemory events);
   Dataset(Dataset&&) noexcept;
@@ -54,20 +56,20 @@ class Dataset {
 
   [[nodiscard]] std::int64_t n_events() const;
   [[nodiscard]] std::int64_t n_sequences() const;
-  [[nodiscard]] std::int32_t n_items() const;                         ///< known items; row n_items() is the unknown item
+  [[nodiscard]] std::int32_t n_items() const;  ///< known items; row n_items() is the unknown item
   [[nodiscard]] const features::Vocabulary& items() const;
   [[nodiscard]] SequenceBounds bounds(std::int64_t sequence) const;
-  [[nodiscard]] std::span<const std::int64_t> train_ends() const;     ///< [n_sequences]
-  [[nodiscard]] std::span<const std::int64_t> begins() const;         ///< [n_sequences + 1]; the last is n_events
-  [[nodiscard]] std::span<const std::int64_t> valid_ends() const;     ///< [n_sequences]
+  [[nodiscard]] std::span<const std::int64_t> train_ends() const;  ///< [n_sequences]
+  [[nodiscard]] std::span<const std::int64_t> begins() const;      ///< [n_sequences + 1]; the last is n_events
+  [[nodiscard]] std::span<const std::int64_t> valid_ends() const;  ///< [n_sequences]
   [[nodiscard]] std::string_view sequence_id(std::int64_t sequence) const;
-  [[nodiscard]] std::span<const ItemRow> item_rows() const;           ///< [n_events], by sequence, then time, then input order
-  [[nodiscard]] std::span<const std::int64_t> times_ms() const;       ///< [n_events], or empty
-  [[nodiscard]] const std::vector<MappedFeature>& features() const;   ///< of events
+  [[nodiscard]] std::span<const ItemRow> item_rows() const;  ///< [n_events], by sequence, then time, then input order
+  [[nodiscard]] std::span<const std::int64_t> times_ms() const;      ///< [n_events], or empty
+  [[nodiscard]] const std::vector<MappedFeature>& features() const;  ///< of events
   [[nodiscard]] const features::FeaturePipeline& pipeline() const;
-  [[nodiscard]] std::span<const std::int64_t> item_counts() const;    ///< [n_items], events of the training part
-  [[nodiscard]] const Json& manifest() const;                         ///< counts, protocol, skipped rows, unknown items
-  [[nodiscard]] std::string fingerprint() const;                      ///< of content and protocol
+  [[nodiscard]] std::span<const std::int64_t> item_counts() const;  ///< [n_items], events of the training part
+  [[nodiscard]] const Json& manifest() const;                       ///< counts, protocol, skipped rows, unknown items
+  [[nodiscard]] std::string fingerprint() const;                    ///< of content and protocol
 
  private:
   struct State;

@@ -14,27 +14,30 @@ namespace segue {
 
 enum class SplitKind { kTime, kLastItem, kLastSequences, kFiles };
 
-/// Section `data`: where events are, which columns play which part, filters and split. The configuration is the protocol.
+/// Section `data`: where events are, which columns play which part, filters and split. The configuration is the
+/// protocol.
 struct DataOptions {
-  std::string prepared;                        ///< directory of the prepared dataset
-  std::vector<std::string> events;             ///< globs; for split.kind files: the training files
-  std::vector<std::string> validation_events;  ///< split.kind files; empty: the last validation_fraction of training sequences
-  std::vector<std::string> test_events;        ///< split.kind files
+  std::string prepared;             ///< directory of the prepared dataset
+  std::vector<std::string> events;  ///< globs; for split.kind files: the training files
+  std::vector<std::string>
+      validation_events;  ///< split.kind files; empty: the last validation_fraction of training sequences
+  std::vector<std::string> test_events;  ///< split.kind files
   events::SourceOptions source;
   std::vector<features::FeatureOptions> features;
-  std::int64_t min_sequence_length = 2;        ///< shorter sequences are left out (counted after the item filter)
-  std::int64_t max_sequence_length = 0;        ///< longer ones keep their latest events; 0: no limit
-  std::int64_t min_item_count = 1;             ///< rarer items (in the training part) become unknown
+  std::int64_t min_sequence_length = 2;  ///< shorter sequences are left out (counted after the item filter)
+  std::int64_t max_sequence_length = 0;  ///< longer ones keep their latest events; 0: no limit
+  std::int64_t min_item_count = 1;       ///< rarer items (in the training part) become unknown
   SplitKind split = SplitKind::kTime;
-  double validation_fraction = 0.1;            ///< time: of the span's events; last_sequences and files: of sequences
+  double validation_fraction = 0.1;  ///< time: of the span's events; last_sequences and files: of sequences
   double test_fraction = 0.1;
-  std::string validation_from, test_from;      ///< split time as ISO date or number, in place of fractions
-  std::int64_t n_partitions = 0;               ///< by sequence hash, on disk; 0: from the size of the input
+  std::string validation_from, test_from;  ///< split time as ISO date or number, in place of fractions
+  std::int64_t n_partitions = 0;           ///< by sequence hash, on disk; 0: from the size of the input
   void read(config::Section& section);
 };
 
-/// Reads the events and writes the prepared dataset, atomically; returns its manifest. Does nothing (and says so) when the
-/// directory already holds the same fingerprint of configuration and input files. Memory does not grow with the events.
+/// Reads the events and writes the prepared dataset, atomically; returns its manifest. Does nothing (and says so) when
+/// the directory already holds the same fingerprint of configuration and input files. Memory does not grow with the
+/// events.
 Json prepare(const DataOptions& options, int n_threads, bool force = false);
 
 }  // namespace segue

@@ -17,20 +17,26 @@ enum class TimeFormat { kAuto, kSeconds, kMilliseconds, kMinutes, kDays, kIso860
 
 /// How to read files of events: section `data` of the configuration, the part about form.
 struct SourceOptions {
-  Format format = Format::kAuto;         ///< auto: by the file's name (.csv .tsv .parquet, then .gz .zst)
-  std::string delimiter;                 ///< one character; empty: "," for CSV, tab for TSV
-  bool header = true;                    ///< false: columns are named by number, from 1
+  Format format = Format::kAuto;  ///< auto: by the file's name (.csv .tsv .parquet, then .gz .zst)
+  std::string delimiter;          ///< one character; empty: "," for CSV, tab for TSV
+  bool header = true;             ///< false: columns are named by number, from 1
   OnBadRow on_bad_row = OnBadRow::kError;
   TimeFormat time_format = TimeFormat::kAuto;
-  std::string sequence_column;           ///< empty only for session_lines, where a line is a sequence
+  std::string sequence_column;  ///< empty only for session_lines, where a line is a sequence
   std::string item_column;
-  std::string time_column;               ///< empty: input order is time order
-  void read(config::Section& data);      ///< reads format, delimiter, header, on_bad_row, time_format, columns.*
+  std::string time_column;           ///< empty: input order is time order
+  void read(config::Section& data);  ///< reads format, delimiter, header, on_bad_row, time_format, columns.*
 };
 
-struct ColumnRequest { std::string name; ColumnType type; };
+struct ColumnRequest {
+  std::string name;
+  ColumnType type;
+};
 
-struct SkippedRows { std::int64_t n = 0; std::vector<std::string> examples; };  ///< examples: at most 10 messages
+struct SkippedRows {
+  std::int64_t n = 0;
+  std::vector<std::string> examples;
+};  ///< examples: at most 10 messages
 
 /// Streams events out of many files in the order given. Memory is bounded by the block size.
 class EventReader {
@@ -44,9 +50,10 @@ class EventReader {
   /// The next block (up to some 64 k rows); false at the end. DataError: file, row, column, value, remedy.
   bool next(EventTable& table);
   [[nodiscard]] const SkippedRows& skipped() const;
-  [[nodiscard]] bool item_is_integer() const;      ///< all items read so far were integers
+  [[nodiscard]] bool item_is_integer() const;  ///< all items read so far were integers
   [[nodiscard]] bool sequence_is_integer() const;
-  [[nodiscard]] bool item_column_is_string() const;  ///< a Parquet column of strings: ids go out as strings, whatever they hold
+  [[nodiscard]] bool item_column_is_string()
+      const;  ///< a Parquet column of strings: ids go out as strings, whatever they hold
   [[nodiscard]] std::int64_t bytes_total() const;  ///< size of all files, for progress
   [[nodiscard]] std::int64_t bytes_read() const;   ///< about how far it is
 
@@ -55,8 +62,8 @@ class EventReader {
   std::unique_ptr<State> state_;
 };
 
-/// Files matching the globs (`*`, `?`, `[]`, `**`; `${NAME}` is an environment variable), sorted by name within a glob, each once;
-/// a glob without a match is a DataError.
+/// Files matching the globs (`*`, `?`, `[]`, `**`; `${NAME}` is an environment variable), sorted by name within a glob,
+/// each once; a glob without a match is a DataError.
 std::vector<std::filesystem::path> expand_globs(const std::vector<std::string>& globs);
 
 }  // namespace segue::events

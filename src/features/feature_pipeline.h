@@ -14,21 +14,22 @@
 
 namespace segue::features {
 
-/// How a feature is made from columns. hour, weekday, month: of a time column, UTC. gap: time since the previous event of
-/// the sequence, in log buckets. duration: from one time column to another, in whole days, clipped to [0, max_value].
+/// How a feature is made from columns. hour, weekday, month: of a time column, UTC. gap: time since the previous event
+/// of the sequence, in log buckets. duration: from one time column to another, in whole days, clipped to [0,
+/// max_value].
 enum class FeatureKind { kCategory, kNumber, kBucket, kHour, kWeekday, kMonth, kGap, kDuration };
 
 /// One entry of data.features.
 struct FeatureOptions {
   std::string name;
   FeatureKind kind = FeatureKind::kCategory;
-  std::string column;                    ///< default: the name; times default to the time column
-  std::string until;                     ///< duration: the later time column
-  bool context = false;                  ///< the model also sees this feature of the event to predict (systems.md 1)
-  bool history = true;                   ///< the model sees it of past events
-  std::int64_t min_count = 1;            ///< category: rarer values are unknown
-  std::int64_t n_buckets = 16;           ///< bucket: quantiles of the training part; gap: log buckets
-  std::int64_t max_value = 30;           ///< duration, days
+  std::string column;           ///< default: the name; times default to the time column
+  std::string until;            ///< duration: the later time column
+  bool context = false;         ///< the model also sees this feature of the event to predict (systems.md 1)
+  bool history = true;          ///< the model sees it of past events
+  std::int64_t min_count = 1;   ///< category: rarer values are unknown
+  std::int64_t n_buckets = 16;  ///< bucket: quantiles of the training part; gap: log buckets
+  std::int64_t max_value = 30;  ///< duration, days
   void read(config::Section& section);
 };
 
@@ -36,7 +37,7 @@ struct FeatureOptions {
 struct FeatureSpec {
   std::string name;
   bool categorical = true;
-  std::int32_t n_codes = 0;              ///< categorical: codes are in [0, n_codes)
+  std::int32_t n_codes = 0;  ///< categorical: codes are in [0, n_codes)
   bool context = false;
   bool history = true;
   bool operator==(const FeatureSpec&) const = default;
@@ -48,8 +49,8 @@ struct FeatureColumn {
   std::vector<float> values;
 };
 
-/// The fitted transforms of all features: fitted on the training part alone, stored with the prepared dataset and in the
-/// bundle, applied by the same code to a training row and to a request.
+/// The fitted transforms of all features: fitted on the training part alone, stored with the prepared dataset and in
+/// the bundle, applied by the same code to a training row and to a request.
 class FeaturePipeline {
  public:
   FeaturePipeline() = default;
@@ -61,7 +62,8 @@ class FeaturePipeline {
   void fit(const events::EventTable& table, std::span<const std::uint8_t> is_training);
   void finish_fit();
   /// Features of the rows, which must be whole sequences in time order; `starts[row] != 0` at the first row of each.
-  [[nodiscard]] std::vector<FeatureColumn> apply(const events::EventTable& table, std::span<const std::uint8_t> starts) const;
+  [[nodiscard]] std::vector<FeatureColumn> apply(const events::EventTable& table,
+                                                 std::span<const std::uint8_t> starts) const;
   [[nodiscard]] std::vector<FeatureSpec> specs() const;
   [[nodiscard]] Json to_json() const;
   static FeaturePipeline from_json(const Json& json, const std::string& where);
@@ -69,12 +71,12 @@ class FeaturePipeline {
  private:
   struct Transform {
     FeatureOptions options;
-    std::vector<std::string> values;      ///< category: code - 1 -> value
-    double mean = 0, deviation = 1;       ///< number
-    std::vector<double> edges;            ///< bucket, gap: rising upper bounds
+    std::vector<std::string> values;          ///< category: code - 1 -> value
+    double mean = 0, deviation = 1;           ///< number
+    std::vector<double> edges;                ///< bucket, gap: rising upper bounds
     std::shared_ptr<const Vocabulary> codes;  ///< category: value -> code - 1
   };
-  struct Fit;                             ///< what is counted between fit() and finish_fit()
+  struct Fit;  ///< what is counted between fit() and finish_fit()
   std::shared_ptr<Fit> fit_;
   std::vector<Transform> transforms_;
   std::string time_column_;

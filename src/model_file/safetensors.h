@@ -27,8 +27,10 @@ class SafetensorsFile {
   explicit SafetensorsFile(const std::filesystem::path& path);
   [[nodiscard]] const std::map<std::string, TensorBytes>& tensors() const { return tensors_; }
   [[nodiscard]] const std::map<std::string, std::string>& metadata() const { return metadata_; }
-  /// The tensor called `name`; DataError naming the file when it is missing or of another dtype or shape (-1: any extent).
-  [[nodiscard]] const TensorBytes& expect(const std::string& name, DType dtype, const std::vector<std::int64_t>& shape) const;
+  /// The tensor called `name`; DataError naming the file when it is missing or of another dtype or shape (-1: any
+  /// extent).
+  [[nodiscard]] const TensorBytes& expect(const std::string& name, DType dtype,
+                                          const std::vector<std::int64_t>& shape) const;
 
  private:
   std::filesystem::path path_;
@@ -37,7 +39,8 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
-/// Writes tensors in the order of their names, data aligned to 64 bytes by a padded header; atomic. Same input, same bytes.
+/// Writes tensors in the order of their names, data aligned to 64 bytes by a padded header; atomic. Same input, same
+/// bytes.
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, TensorBytes>& tensors,
                        const std::map<std::string, std::string>& metadata);
 
