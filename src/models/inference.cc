@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "models/gelu.h"
 #include "models/gru_gates.h"
+#include "models/layer_norm.h"
 #include "models/packed_linear.h"
 
 namespace segue::models {
@@ -15,22 +17,12 @@ namespace {
 
 using Matrix = std::vector<float>;
 
+constexpr std::int64_t kRowsAtATime = 256;  // of a hidden size of 128: what they need on the way stays in cache
+
 struct Norm {
   Matrix weight, bias;
   void apply(float* x, std::int64_t n_rows) const {
-    const auto width = static_cast<std::int64_t>(weight.size());
-    for (std::int64_t row = 0; row < n_rows; ++row, x += width) {
-      double sum = 0, squares = 0;
-      for (std::int64_t j = 0; j < width; ++j) sum += static_cast<double>(x[j]);
-      const double mean = sum / static_cast<double>(width);
-      for (std::int64_t j = 0; j < width; ++j)
-        squares += (static_cast<double>(x[j]) - mean) * (static_cast<double>(x[j]) - mean);
-      const auto scale = static_cast<float>(1 / std::sqrt(squares / static_cast<double>(width) + 1e-5));
-      for (std::int64_t j = 0; j < width; ++j) {
-        const auto at = static_cast<std::size_t>(j);
-        x[j] = (x[j] - static_cast<float>(mean)) * scale * weight[at] + bias[at];
-      }
-    }
+    layer_norm(x, n_rows, static_cast<std::int64_t>(weight.size()), weight.data(), bias.data());
   }
 };
 
@@ -60,6 +52,7 @@ struct SessionInference::State {
 
   [[nodiscard]] Matrix input(const batching::Batch& batch) const;
   void run_layer(const Layer& layer, const batching::Batch& batch, Matrix& x, std::int64_t& width) const;
+  void feed_forward(const Layer& layer, std::int64_t n, Matrix& x) const;
 };
 
 SessionInference::SessionInference(const GruSession& model) : state_(std::make_unique<State>()) {
@@ -149,43 +142,59 @@ Matrix SessionInference::State::input(const batching::Batch& batch) const {
 
 void SessionInference::State::run_layer(const Layer& layer, const batching::Batch& batch, Matrix& x,
                                         std::int64_t& width) const {
-  const std::int64_t n = batch.n_positions(), hidden = options.hidden_dim;
-  Matrix y = x;
-  if (!layer.norm.weight.empty()) layer.norm.apply(y.data(), n);
-  Matrix from_input(static_cast<std::size_t>(n * 3 * hidden)), states(static_cast<std::size_t>(n * hidden));
-  layer.ih.apply(y.data(), n, from_input.data());
+  const std::int64_t n = batch.n_positions(), n_steps = batch.batch_sizes.size(0), hidden = options.hidden_dim;
   const auto* sizes = batch.batch_sizes.const_data_ptr<std::int64_t>();
-  Matrix from_state(static_cast<std::size_t>(sizes[0] * 3 * hidden));
-  std::int64_t begin = 0, before = 0;
-  for (std::int64_t t = 0; t < batch.batch_sizes.size(0); ++t) {
-    GateForward<float> step;
-    step.n_rows = sizes[t];
-    step.hidden = hidden;
-    step.from_input = from_input.data() + begin * 3 * hidden;
-    step.from_state = layer.bias_hh.data();
-    if (t > 0) {
-      step.state = states.data() + before * hidden;
-      layer.hh.apply(step.state, sizes[t], from_state.data());
-      step.from_state = from_state.data();
+  Matrix y, from_input, from_state(static_cast<std::size_t>(sizes[0] * 3 * hidden));
+  Matrix states(static_cast<std::size_t>(n * hidden));
+  std::int64_t before = 0;  // where the states of the step before begin
+  for (std::int64_t first = 0, begin = 0; first < n_steps;) {
+    std::int64_t last = first, n_rows = 0;
+    while (last < n_steps && (n_rows == 0 || n_rows + sizes[last] <= kRowsAtATime)) n_rows += sizes[last++];
+    y.assign(x.data() + begin * width, x.data() + (begin + n_rows) * width);
+    if (!layer.norm.weight.empty()) layer.norm.apply(y.data(), n_rows);
+    from_input.resize(static_cast<std::size_t>(n_rows * 3 * hidden));
+    layer.ih.apply(y.data(), n_rows, from_input.data());
+    const float* input = from_input.data();
+    for (std::int64_t t = first; t < last; ++t) {
+      GateForward<float> step;
+      step.n_rows = sizes[t];
+      step.hidden = hidden;
+      step.from_input = input;
+      step.from_state = layer.bias_hh.data();
+      if (t > 0) {
+        step.state = states.data() + before * hidden;
+        layer.hh.apply(step.state, sizes[t], from_state.data());
+        step.from_state = from_state.data();
+      }
+      step.next_state = states.data() + begin * hidden;
+      gate_forward(step);
+      input += sizes[t] * 3 * hidden;
+      before = begin;
+      begin += sizes[t];
     }
-    step.next_state = states.data() + begin * hidden;
-    gate_forward(step);
-    before = begin;
-    begin += sizes[t];
+    first = last;
   }
   if (options.residual) {
     for (std::size_t i = 0; i < states.size(); ++i) states[i] += x[i];
   }
   x = std::move(states);
   width = hidden;
-  if (layer.ffn_in.empty()) return;
-  y = x;
-  layer.ffn_norm.apply(y.data(), n);
-  Matrix inner(static_cast<std::size_t>(n * layer.ffn_in.n_out()));
-  layer.ffn_in.apply(y.data(), n, inner.data());
-  for (float& value : inner) value = 0.5F * value * (1.0F + std::erf(value * 0.70710678118654752F));
-  layer.ffn_out.apply(inner.data(), n, y.data());
-  for (std::size_t i = 0; i < x.size(); ++i) x[i] += y[i];
+  if (!layer.ffn_in.empty()) feed_forward(layer, n, x);
+}
+
+void SessionInference::State::feed_forward(const Layer& layer, std::int64_t n, Matrix& x) const {
+  const std::int64_t hidden = options.hidden_dim;
+  Matrix y, inner(static_cast<std::size_t>(std::min(n, kRowsAtATime) * layer.ffn_in.n_out()));
+  for (std::int64_t begin = 0; begin < n; begin += kRowsAtATime) {
+    const std::int64_t n_rows = std::min(kRowsAtATime, n - begin);
+    float* rows = x.data() + begin * hidden;
+    y.assign(rows, rows + n_rows * hidden);
+    layer.ffn_norm.apply(y.data(), n_rows);
+    layer.ffn_in.apply(y.data(), n_rows, inner.data());
+    gelu(inner.data(), n_rows * layer.ffn_in.n_out());
+    layer.ffn_out.apply(inner.data(), n_rows, y.data());
+    for (std::size_t i = 0; i < y.size(); ++i) rows[i] += y[i];
+  }
 }
 
 void SessionInference::at_positions(const batching::Batch& batch, std::span<const std::int64_t> positions,

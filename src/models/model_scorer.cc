@@ -3,12 +3,26 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <atomic>
+#include <optional>
 #include <stdexcept>
+#include <vector>
 
 #include "batching/batch_source.h"
 #include "kernels/top_k.h"
+#include "models/inference.h"
+#include "support/threads.h"
 
 namespace segue::models {
+namespace {
+
+/// Inputs [begin, end) that answer the queries [first_query, last_query), all of one sequence.
+struct Window {
+  std::int64_t begin = 0, end = 0;
+  std::size_t first_query = 0, last_query = 0;
+};
+
+}  // namespace
 
 struct ModelScorer::State {
   GruSession& model;
@@ -17,8 +31,13 @@ struct ModelScorer::State {
   int n_threads;
   std::string name;
   batching::FeatureColumns columns;
-  at::Tensor vectors, bias;
+  at::Tensor item_vectors, item_bias;
   float current_weight = 0, earlier_weight = 0;
+  std::optional<SessionInference> inference = std::nullopt;  // of a model on a CPU
+
+  [[nodiscard]] std::vector<float> infer(std::vector<Window> windows, std::span<const ranking::Query> queries) const;
+  [[nodiscard]] std::vector<float> forward(std::span<const Window> windows,
+                                           std::span<const ranking::Query> queries) const;
 };
 
 ModelScorer::ModelScorer(GruSession& model, const Dataset& dataset, std::int64_t max_length, int n_threads,
@@ -40,32 +59,33 @@ std::string ModelScorer::name() const { return state_->name; }
 void ModelScorer::refresh() {
   const at::NoGradGuard no_grad;
   GruSession& model = state_->model;
-  state_->vectors = model.item_vectors().detach().to(at::kCPU).contiguous();
-  state_->bias = model.output_bias();
-  if (state_->bias.defined()) state_->bias = state_->bias.detach().to(at::kCPU).contiguous();
+  // Copies: parameters that change must not show before the next refresh.
+  state_->item_vectors = model.item_vectors().detach().clone().to(at::kCPU).contiguous();
+  state_->item_bias = model.output_bias();
+  if (state_->item_bias.defined()) state_->item_bias = state_->item_bias.detach().clone().to(at::kCPU);
   const at::Tensor weights = model.visited_weights();
   if (weights.defined()) {
     const at::Tensor host = weights.detach().to(at::kCPU);
     state_->current_weight = host.const_data_ptr<float>()[0];
     state_->earlier_weight = host.const_data_ptr<float>()[1];
   }
+  state_->inference.reset();
+  if (model.device().is_cpu()) state_->inference.emplace(model);
 }
 
 namespace {
 
-/// Inputs [begin, end) that answer the queries [first_query, last_query), all of one sequence.
-struct Window {
-  std::int64_t begin = 0, end = 0;
-  std::size_t first_query = 0, last_query = 0;
-};
-
 /// One window serves all queries of a sequence that see it from its first event; a history that was cut needs its own.
-std::vector<Window> windows_of(std::span<const ranking::Query> queries, std::int64_t max_length) {
+std::vector<Window> windows_of(std::span<const ranking::Query> queries, std::int64_t max_length,
+                               std::int64_t n_events) {
   std::vector<Window> windows;
   for (std::size_t q = 0; q < queries.size(); ++q) {
     const ranking::Query& query = queries[q];
     if (query.position <= query.begin) {
       throw std::invalid_argument("ModelScorer: query " + std::to_string(q) + " has no history");
+    }
+    if (query.begin < 0 || query.position > n_events) {
+      throw std::invalid_argument("ModelScorer: query " + std::to_string(q) + " lies outside of the dataset's events");
     }
     const std::int64_t begin = std::max(query.begin, query.position - max_length);
     if (!windows.empty() && queries[windows.back().first_query].sequence == query.sequence &&
@@ -79,13 +99,39 @@ std::vector<Window> windows_of(std::span<const ranking::Query> queries, std::int
   return windows;
 }
 
-}  // namespace
+/// What one batch computes: windows [begin, end) of a list of them.
+struct Block {
+  std::size_t begin = 0, end = 0;
+};
 
-void ModelScorer::score(std::span<const ranking::Query> queries, kernels::MatrixView<float> scores) {
-  if (queries.empty()) return;
-  const at::NoGradGuard no_grad;
-  const auto rows = state_->dataset.item_rows();
-  const std::vector<Window> windows = windows_of(queries, state_->max_length);
+/// Cuts windows into blocks whose forward holds a bounded number of positions, so that memory is bounded too.
+std::vector<Block> blocks_of(std::span<const Window> windows) {
+  constexpr std::size_t kMostWindows = 32;
+  constexpr std::int64_t kMostPositions = 4096;  // of hidden size 128: about 20 MB
+  std::vector<Block> blocks;
+  std::int64_t n_positions = 0;
+  for (std::size_t w = 0; w < windows.size(); ++w) {
+    const std::int64_t length = windows[w].end - windows[w].begin;
+    if (blocks.empty() || w - blocks.back().begin == kMostWindows || n_positions + length > kMostPositions) {
+      blocks.push_back({w, w});
+      n_positions = 0;
+    }
+    blocks.back().end = w + 1;
+    n_positions += length;
+  }
+  return blocks;
+}
+
+/// A batch of windows, and the packed position of the last input of each of their queries.
+struct QueryBatch {
+  batching::Batch batch;
+  std::vector<std::size_t> queries;
+  std::vector<std::int64_t> positions;
+};
+
+QueryBatch make_query_batch(std::span<const Window> windows, std::span<const ranking::Query> queries,
+                            const Dataset& dataset, const batching::FeatureColumns& columns) {
+  const auto rows = dataset.item_rows();
   std::vector<batching::SequenceView> views;
   for (std::size_t w = 0; w < windows.size(); ++w) {
     const Window& window = windows[w];
@@ -94,11 +140,11 @@ void ModelScorer::score(std::span<const ranking::Query> queries, kernels::Matrix
                      window.begin});
   }
   batching::BatchOptions options;
-  options.n_items = state_->dataset.n_items();
-  const batching::Batch batch = batching::make_batch(std::move(views), state_->columns, options);
-
-  // Packed position of each query's last input.
-  std::vector<std::int64_t> step_begins{0}, positions(queries.size());
+  options.n_items = dataset.n_items();
+  QueryBatch made;
+  made.batch = batching::make_batch(std::move(views), columns, options);
+  const batching::Batch& batch = made.batch;
+  std::vector<std::int64_t> step_begins{0};
   const auto* sizes = batch.batch_sizes.const_data_ptr<std::int64_t>();
   for (std::int64_t step = 0; step < batch.batch_sizes.size(0); ++step)
     step_begins.push_back(step_begins.back() + sizes[step]);
@@ -106,29 +152,80 @@ void ModelScorer::score(std::span<const ranking::Query> queries, kernels::Matrix
     const Window& window = windows[static_cast<std::size_t>(batch.sequences[row])];
     for (std::size_t q = window.first_query; q < window.last_query; ++q) {
       const std::int64_t step = queries[q].position - 1 - window.begin;
-      positions[q] = step_begins[static_cast<std::size_t>(step)] + static_cast<std::int64_t>(row);
+      made.queries.push_back(q);
+      made.positions.push_back(step_begins[static_cast<std::size_t>(step)] + static_cast<std::int64_t>(row));
     }
   }
-  const at::Device device = state_->model.device();
+  return made;
+}
+
+}  // namespace
+
+/// Session vectors of the queries, [n_queries, e]: windows in blocks, each on one thread.
+std::vector<float> ModelScorer::State::infer(std::vector<Window> windows,
+                                             std::span<const ranking::Query> queries) const {
+  const auto e = static_cast<std::size_t>(inference->vector_dim());
+  std::vector<float> vectors(queries.size() * e);
+  // Windows of like length run together to their end. Which ones do cannot show: their bits do not depend on it.
+  std::stable_sort(windows.begin(), windows.end(),
+                   [](const Window& a, const Window& b) { return a.end - a.begin > b.end - b.begin; });
+  const std::vector<Block> blocks = blocks_of(windows);
+  const auto n_workers = std::min<std::int64_t>(n_threads, static_cast<std::int64_t>(blocks.size()));
+  std::atomic<std::size_t> next{0};
+  parallel_ranges(n_workers, 1, n_threads, [&](std::int64_t, std::int64_t, int) {
+    const at::NoGradGuard no_grad;  // counts for its thread alone
+    std::vector<float> made;
+    for (std::size_t b = next++; b < blocks.size(); b = next++) {
+      const auto block = std::span(windows).subspan(blocks[b].begin, blocks[b].end - blocks[b].begin);
+      const QueryBatch batch = make_query_batch(block, queries, dataset, columns);
+      made.resize(batch.queries.size() * e);
+      inference->at_positions(batch.batch, batch.positions, made.data());
+      for (std::size_t i = 0; i < batch.queries.size(); ++i)
+        std::copy_n(made.data() + i * e, e, vectors.data() + batch.queries[i] * e);
+    }
+  });
+  return vectors;
+}
+
+/// The same by ATen, on the model's device: all windows in one batch.
+std::vector<float> ModelScorer::State::forward(std::span<const Window> windows,
+                                               std::span<const ranking::Query> queries) const {
+  const at::NoGradGuard no_grad;
+  const QueryBatch batch = make_query_batch(windows, queries, dataset, columns);
+  std::vector<std::int64_t> positions(queries.size());
+  for (std::size_t i = 0; i < batch.queries.size(); ++i) positions[batch.queries[i]] = batch.positions[i];
+  const at::Device device = model.device();
   const at::Tensor index = at::tensor(positions, at::kLong).to(device);
   const at::Tensor vectors =
-      state_->model.forward(batch.to(device), false).index_select(0, index).to(at::kCPU).contiguous();
+      model.forward(batch.batch.to(device), false).index_select(0, index).to(at::kCPU).contiguous();
+  return {vectors.const_data_ptr<float>(), vectors.const_data_ptr<float>() + vectors.numel()};
+}
+
+void ModelScorer::score(std::span<const ranking::Query> queries, kernels::MatrixView<float> scores) {
+  if (queries.empty()) return;
+  const std::vector<Window> windows = windows_of(queries, state_->max_length, state_->dataset.n_events());
+  const std::vector<float> vectors =
+      state_->inference ? state_->infer(windows, queries) : state_->forward(windows, queries);
 
   kernels::ItemMatrix items;
-  items.vectors = {state_->vectors.const_data_ptr<float>(), state_->vectors.size(0), state_->vectors.size(1)};
-  if (state_->bias.defined()) items.bias = state_->bias.const_data_ptr<float>();
+  items.vectors = {state_->item_vectors.const_data_ptr<float>(), state_->item_vectors.size(0),
+                   state_->item_vectors.size(1)};
+  if (state_->item_bias.defined()) items.bias = state_->item_bias.const_data_ptr<float>();
   kernels::Device kernel_device;
   kernel_device.n_threads = state_->n_threads;
-  kernels::score_all({vectors.const_data_ptr<float>(), vectors.size(0), vectors.size(1)}, items, scores, kernel_device);
+  kernels::score_all({vectors.data(), static_cast<std::int64_t>(queries.size()), items.vectors.n_cols}, items, scores,
+                     kernel_device);
 
   if (!state_->model.options().visited_weights) return;
-  std::vector<std::size_t> seen_by(static_cast<std::size_t>(options.n_items), queries.size());
+  const auto rows = state_->dataset.item_rows();
+  const ItemRow n_items = state_->dataset.n_items();
+  std::vector<std::size_t> seen_by(static_cast<std::size_t>(n_items), queries.size());
   for (const Window& window : windows) {
     for (std::size_t q = window.first_query; q < window.last_query; ++q) {
       float* row = scores.row(static_cast<std::int64_t>(q));
       for (std::int64_t event = queries[q].position - 1; event >= window.begin; --event) {
         const ItemRow item = rows[static_cast<std::size_t>(event)];
-        if (item >= options.n_items || seen_by[static_cast<std::size_t>(item)] == q) continue;
+        if (item >= n_items || seen_by[static_cast<std::size_t>(item)] == q) continue;
         seen_by[static_cast<std::size_t>(item)] = q;
         row[item] += event == queries[q].position - 1 ? state_->current_weight : state_->earlier_weight;
       }

@@ -11,15 +11,21 @@ namespace segue::models {
 
 /// Scores a dataset's queries by a model: one forward a sequence for all of its queries, then the whole catalogue by
 /// the defined score (kernels/top_k.h) plus the visited weights. Histories longer than `max_length` keep their latest
-/// events.
+/// events. Of the event to predict nothing is read but its context features, and nothing of any later one.
+///
+/// A model on a CPU runs by SessionInference, sequences side by side on `n_threads` threads: the score bits of a query
+/// depend neither on the other queries of the call nor on the threads, and score() may be called from many threads at a
+/// time. On another device it runs by ATen, the queries of a call in one batch: one call at a time.
 class ModelScorer : public ranking::Scorer {
  public:
   ModelScorer(GruSession& model, const Dataset& dataset, std::int64_t max_length, int n_threads,
               std::string name = "gru_session");
   ~ModelScorer() override;
   [[nodiscard]] std::string name() const override;
+  /// @throws std::invalid_argument  a query without a history or outside of the dataset; scores not [n_queries,
+  /// n_items]
   void score(std::span<const ranking::Query> queries, kernels::MatrixView<float> scores) override;
-  void refresh();  ///< call after the parameters changed
+  void refresh();  ///< call after the parameters changed or moved to another device
 
  private:
   struct State;

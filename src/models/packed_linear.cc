@@ -3,13 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)
-#define SEGUE_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define SEGUE_CLONES
-#endif
-#define SEGUE_INLINE inline __attribute__((always_inline))
+#include "models/instruction_sets.h"
 
 namespace segue::models {
 namespace {
@@ -53,7 +47,16 @@ SEGUE_CLONES void multiply(const float* x, std::int64_t n_rows, std::int64_t n_i
     std::int64_t row = 0;
     for (; row + kRows <= n_rows; row += kRows)
       tile<kRows>(x + row * n_in, n_in, panel, y + row * n_out + column, n_out, width);
-    for (; row < n_rows; ++row) tile<1>(x + row * n_in, n_in, panel, y + row * n_out + column, n_out, width);
+    // Rows left over: one alone would wait for each of its sums.
+    if (row + 4 <= n_rows) {
+      tile<4>(x + row * n_in, n_in, panel, y + row * n_out + column, n_out, width);
+      row += 4;
+    }
+    if (row + 2 <= n_rows) {
+      tile<2>(x + row * n_in, n_in, panel, y + row * n_out + column, n_out, width);
+      row += 2;
+    }
+    if (row < n_rows) tile<1>(x + row * n_in, n_in, panel, y + row * n_out + column, n_out, width);
   }
 }
 
