@@ -16,6 +16,7 @@
 namespace segue::ranking {
 namespace {
 
+constexpr std::int64_t kScoresPerBlock = 1 << 21;  // unless told otherwise: starting threads must not show
 constexpr float kHidden = -std::numeric_limits<float>::infinity();
 
 struct RankOfTarget {
@@ -23,23 +24,27 @@ struct RankOfTarget {
   bool tied = false;
 };
 
+struct Counts {
+  std::int64_t above = 0, equal = 0;
+};
+
+Counts count(std::span<const float> scores, float score) {
+  std::int32_t above = 0, equal = 0;  // as wide as a score, and so vectorised; items are fewer than 2^31
+  for (const float other : scores) {
+    above += other > score ? 1 : 0;
+    equal += other == score ? 1 : 0;
+  }
+  return {above, equal};
+}
+
 /// Among `scores`, in which equal scores stand in their tie order if `tie_ordered`; otherwise the target loses every
 /// tie.
 RankOfTarget rank_of(std::span<const float> scores, std::size_t target, bool tie_ordered) {
   const float score = scores[target];
   if (std::isnan(score) || score == kHidden) return {};
-  std::int64_t n_above = 0;
-  std::int64_t n_equal_before = 0;
-  std::int64_t n_equal_after = 0;
-  for (std::size_t i = 0; i < target; ++i) {
-    n_above += scores[i] > score ? 1 : 0;
-    n_equal_before += scores[i] == score ? 1 : 0;
-  }
-  for (std::size_t i = target + 1; i < scores.size(); ++i) {
-    n_above += scores[i] > score ? 1 : 0;
-    n_equal_after += scores[i] == score ? 1 : 0;
-  }
-  return {1 + n_above + n_equal_before + (tie_ordered ? 0 : n_equal_after), n_equal_before + n_equal_after > 0};
+  const Counts before = count(scores.first(target), score), after = count(scores.subspan(target + 1), score);
+  return {1 + before.above + after.above + before.equal + (tie_ordered ? 0 : after.equal),
+          before.equal + after.equal > 0};
 }
 
 /// Half a block: its scores, and what was made of them.
@@ -75,17 +80,17 @@ class BlockRanker {
     block.rankings.assign(block.queries.size(), {});
     block.items.resize(block.queries.size() * k);
     block.item_scores.resize(block.queries.size() * k);
+    // A few rows at a time: the list is selected while the scores that the rank was counted in are still in cache.
+    constexpr std::int64_t kScoresAtATime = 1 << 16;
+    const auto n_rows = std::max<std::int64_t>(1, kScoresAtATime / static_cast<std::int64_t>(n_items_));
     parallel_ranges(n_queries, 1, n_threads_, [&](std::int64_t begin, std::int64_t end, int) {
       std::vector<float> ordered;
-      for (std::int64_t q = begin; q < end; ++q) rank_target(block, static_cast<std::size_t>(q), ordered);
+      for (std::int64_t first = begin; first < end; first += n_rows) {
+        const std::int64_t last = std::min(end, first + n_rows);
+        for (std::int64_t q = first; q < last; ++q) rank_target(block, static_cast<std::size_t>(q), ordered);
+        select_lists(block, first, last);
+      }
     });
-    kernels::select_top_k({block.scores.data(), n_queries, static_cast<std::int64_t>(n_items_)}, protocol_.max_k,
-                          {block.item_scores.data(), n_queries, protocol_.max_k},
-                          {block.items.data(), n_queries, protocol_.max_k},
-                          {kernels::Device::Kind::kCpu, n_threads_, nullptr});
-    if (!tie_order_.empty()) {
-      for (ItemRow& item : block.items) item = item == kNoItem ? kNoItem : tie_order_[static_cast<std::size_t>(item)];
-    }
     for (std::size_t q = 0; q < block.queries.size(); ++q) {
       block.rankings[q].items = std::span(block.items).subspan(q * k, k);
       block.rankings[q].scores = std::span(block.item_scores).subspan(q * k, k);
@@ -93,6 +98,16 @@ class BlockRanker {
   }
 
  private:
+  void select_lists(HalfBlock& block, std::int64_t first, std::int64_t last) const {
+    const std::int64_t n = last - first, k = protocol_.max_k, n_items = static_cast<std::int64_t>(n_items_);
+    ItemRow* items = block.items.data() + first * k;
+    kernels::select_top_k({block.scores.data() + first * n_items, n, n_items}, k,
+                          {block.item_scores.data() + first * k, n, k}, {items, n, k}, {});
+    if (tie_order_.empty()) return;
+    for (std::int64_t i = 0; i < n * k; ++i)
+      items[i] = items[i] == kNoItem ? kNoItem : tie_order_[static_cast<std::size_t>(items[i])];
+  }
+
   /// Also leaves the row of scores masked and in tie order, ready for the selection of the list.
   void rank_target(HalfBlock& block, std::size_t q, std::vector<float>& ordered) const {
     const Query& query = block.queries[q];
@@ -136,8 +151,9 @@ void rank_all(const Dataset& dataset, Scorer& scorer, std::span<const Query> que
               int n_threads, const std::function<void(const Ranking&)>& consume, std::int64_t block_queries) {
   if (protocol.max_k < 1)
     throw std::invalid_argument("rank_all: max_k is " + std::to_string(protocol.max_k) + ", below 1");
-  if (block_queries < 1) throw std::invalid_argument("rank_all: block_queries must be 1 or more");
+  if (block_queries < 0) throw std::invalid_argument("rank_all: block_queries is below 0");
   if (dataset.n_items() < 1) throw std::invalid_argument("rank_all: the dataset has no items");
+  if (block_queries == 0) block_queries = std::clamp<std::int64_t>(kScoresPerBlock / dataset.n_items(), 256, 4096);
   const BlockRanker ranker(dataset, scorer.tie_order(), protocol, n_threads);
   const auto half = static_cast<std::size_t>(std::max<std::int64_t>(1, block_queries / 2));
   const auto n_items = static_cast<std::size_t>(dataset.n_items());

@@ -33,10 +33,10 @@ struct Ranking {
   std::span<const float> scores;   ///< theirs
 };
 
-/// Ranks the whole catalogue for every query, in blocks: never holds more than `block_queries` rows of scores. NaN
-/// never ranks: a model of NaN or constant scores gets rank 0 or last. Calls `consume` in query order on the caller's
-/// thread.
+/// Ranks the whole catalogue for every query, in blocks: never holds more than `block_queries` rows of scores (0: as
+/// many as make 8 MB, 256 to 4,096). NaN never ranks: a model of NaN or constant scores gets rank 0 or last. Calls
+/// `consume` in query order on the caller's thread.
 void rank_all(const Dataset& dataset, Scorer& scorer, std::span<const Query> queries, const RankingProtocol& protocol,
-              int n_threads, const std::function<void(const Ranking&)>& consume, std::int64_t block_queries = 256);
+              int n_threads, const std::function<void(const Ranking&)>& consume, std::int64_t block_queries = 0);
 
 }  // namespace segue::ranking

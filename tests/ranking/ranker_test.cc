@@ -137,7 +137,7 @@ TEST(RankAll, BlocksAndThreadsDoNotShow) {
   const auto expected = rank(dataset, scorer, protocol, 1, 1);
   EXPECT_EQ(expected.size(), 120U);
   for (const int n_threads : {1, 2, 5}) {
-    for (const std::int64_t block : {1, 2, 3, 16, 119, 120, 1000})
+    for (const std::int64_t block : {0, 1, 2, 3, 16, 119, 120, 1000})
       EXPECT_EQ(rank(dataset, scorer, protocol, n_threads, block), expected);
   }
 }
