@@ -20,4 +20,12 @@ void BaselineOptions::read(config::Section& section) {
                 .low = 1});
 }
 
+Json BaselineOptions::to_json() const {
+  return {{"names", names},
+          {"ties", ties == TieOrder::kFirstSeen ? "first_seen" : "popularity"},
+          {"item_knn_neighbours", item_knn_neighbours},
+          {"v_sknn_neighbours", v_sknn_neighbours},
+          {"v_sknn_candidates", v_sknn_candidates}};
+}
+
 }  // namespace segue::baselines

@@ -7,6 +7,7 @@
 #include "config/section.h"
 #include "dataset/dataset.h"
 #include "ranking/scorer.h"
+#include "support/json.h"
 
 namespace segue::baselines {
 
@@ -21,6 +22,7 @@ struct BaselineOptions {
   std::int64_t v_sknn_neighbours = 500;
   std::int64_t v_sknn_candidates = 5000;
   void read(config::Section& section);
+  [[nodiscard]] Json to_json() const;  ///< the section as it is written
 };
 
 /// Builds a baseline from the training part of the dataset (events before train_end; with `include_validation`, before

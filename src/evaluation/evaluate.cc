@@ -229,16 +229,25 @@ class Evaluator {
     if (system.is_model && best) json["difference"] = difference(system, *best);
     if (system.is_model && bayes) {
       json["difference_to_bayes"] = difference(system, *bayes);
-      json["above_bayes"] = significantly_above(json["difference_to_bayes"]);
+      json["above_bayes"] = is_above(system, *bayes);
     }
     json["slices"] = slices(system);
     return json;
   }
 
-  /// A model cannot beat the best reachable: an interval wholly above zero means that it saw what the bound did not.
-  [[nodiscard]] static bool significantly_above(const Json& difference) {
-    for (const auto& [name, metric] : difference["metrics"].items())
-      if (metric["low"].is_number() && metric["low"].get<double>() > 0) return true;
+  /// Above the best reachable in some metric by more than chance: four standard errors of the paired difference, since
+  /// a model as good as the bound is above its 95 % interval in one of several metrics every few evaluations.
+  [[nodiscard]] static bool is_above(const SystemRun& system, const SystemRun& bayes) {
+    constexpr double kStandardErrors = 4, kRounding = 1e-6;  // of sums in float
+    for (const auto& [name, samples] : system.samples) {
+      const auto& others = bayes.samples.at(name);
+      double sum = 0, squares = 0;
+      for (std::size_t i = 0; i < samples.size(); ++i) sum += samples[i] - others[i];
+      const auto n = static_cast<double>(samples.size());
+      for (std::size_t i = 0; i < samples.size(); ++i) squares += std::pow(samples[i] - others[i] - sum / n, 2);
+      if (system.means.at(name) - bayes.means.at(name) > kStandardErrors * std::sqrt(squares / n) + kRounding)
+        return true;
+    }
     return false;
   }
 
@@ -303,9 +312,9 @@ class Evaluator {
       return items[static_cast<std::size_t>(query.position)] >= dataset_.n_items();
     });
     Json json;
-    const auto part = options_.protocol.part;
-    json["part"] = part == Part::kTest ? "test" : part == Part::kValidation ? "validation" : "train";
-    json["positions"] = options_.protocol.positions == ranking::Positions::kLast ? "last" : "every";
+    const Json options = options_.to_json();
+    json["part"] = options["part"];
+    json["positions"] = options["positions"];
     json["hide_seen"] = options_.protocol.hide_seen;
     json["min_history"] = options_.protocol.min_history;
     json["candidates"] = "all " + std::to_string(dataset_.n_items()) + " items of the training part";
@@ -339,6 +348,13 @@ class Evaluator {
 };
 
 }  // namespace
+
+std::vector<std::string> models_above_bayes(const Json& evaluation) {
+  std::vector<std::string> names;
+  for (const auto& system : evaluation.at("systems"))
+    if (system.value("above_bayes", false)) names.push_back(system.at("name"));
+  return names;
+}
 
 Json evaluate(const Dataset& dataset, const std::vector<ranking::Scorer*>& models, const EvaluationOptions& options,
               std::uint64_t seed, int n_threads) {

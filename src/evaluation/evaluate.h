@@ -24,6 +24,7 @@ struct EvaluationOptions {
   std::string bayes;           ///< Parquet file of best-possible predictions from `segue generate trips`; empty: none
   std::int64_t examples = 12;  ///< test sequences with their recommendations, for the report
   void read(config::Section& section);
+  [[nodiscard]] Json to_json() const;  ///< the section as it is written
 };
 
 /// Evaluates scorers side by side on the same queries and returns evaluation.json:
@@ -35,9 +36,12 @@ struct EvaluationOptions {
 ///                 "revisit": [...]}}],
 ///    "examples": [{"sequence", "history": [ids], "target": id, "recommended": [ids]}]}
 /// With a Bayes file: a system "bayes" and for every system the metric expected_hit_rate@k, and "exact_share@k" (its
-/// expected hits over those of Bayes).
+/// expected hits over those of Bayes), and for models "above_bayes": better in some metric by more than chance.
 Json evaluate(const Dataset& dataset, const std::vector<ranking::Scorer*>& models, const EvaluationOptions& options,
               std::uint64_t seed, int n_threads);
+
+/// Names of the models that are "above_bayes": nothing is unless it saw what the bound did not.
+std::vector<std::string> models_above_bayes(const Json& evaluation);
 
 /// The result table for a terminal: one row a system, aligned, interval beside the value.
 std::string table(const Json& evaluation);

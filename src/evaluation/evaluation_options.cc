@@ -5,13 +5,23 @@
 #include "ranking/metrics.h"
 
 namespace segue::evaluation {
+namespace {
+
+const std::vector<std::pair<std::string, Part>> kParts = {
+    {"train", Part::kTrain}, {"validation", Part::kValidation}, {"test", Part::kTest}};
+const std::vector<std::pair<std::string, ranking::Positions>> kPositions = {{"last", ranking::Positions::kLast},
+                                                                            {"every", ranking::Positions::kEvery}};
+
+template <class E>
+std::string word_of(E value, const std::vector<std::pair<std::string, E>>& words) {
+  return std::find_if(words.begin(), words.end(), [value](const auto& entry) { return entry.second == value; })->first;
+}
+
+}  // namespace
 
 void EvaluationOptions::read(config::Section& section) {
-  section.read_choice("part", protocol.part,
-                      {{"train", Part::kTrain}, {"validation", Part::kValidation}, {"test", Part::kTest}},
-                      {.meaning = "Which part's events are the targets"});
-  section.read_choice("positions", protocol.positions,
-                      {{"last", ranking::Positions::kLast}, {"every", ranking::Positions::kEvery}},
+  section.read_choice("part", protocol.part, kParts, {.meaning = "Which part's events are the targets"});
+  section.read_choice("positions", protocol.positions, kPositions,
                       {.meaning = "`last`: the last target of each sequence; `every`: each event that has a history"});
   section.read("hide_seen", protocol.hide_seen,
                {.meaning = "Items of the history are no candidates (the target always is)"});
@@ -42,6 +52,19 @@ void EvaluationOptions::read(config::Section& section) {
     }
   }
   protocol.max_k = max_k;
+}
+
+Json EvaluationOptions::to_json() const {
+  return {{"part", word_of(protocol.part, kParts)},
+          {"positions", word_of(protocol.positions, kPositions)},
+          {"hide_seen", protocol.hide_seen},
+          {"min_history", protocol.min_history},
+          {"metrics", metrics},
+          {"baselines", baselines.to_json()},
+          {"bootstrap_samples", bootstrap_samples},
+          {"confidence", confidence},
+          {"bayes", bayes},
+          {"examples", examples}};
 }
 
 }  // namespace segue::evaluation

@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <vector>
+
+#include "support/random.h"
 
 namespace segue::baselines {
 namespace {
@@ -108,6 +111,46 @@ TEST(MakeBaseline, TestEventsChangeNothing) {
     make_baseline(name, before, {})->score({&query, 1}, {row.data(), 1, 4});
     make_baseline(name, after, {})->score({&query, 1}, {other.data(), 1, 4});
     EXPECT_EQ(row, other) << name;
+  }
+}
+
+TEST(MakeBaseline, ReplacedLaterPartsChangeNothing) {
+  // Sequences of random items, each with a training, a validation and a test part; then other items in the later parts.
+  EventsInMemory events;
+  events.n_items = 9;
+  Random random(4);
+  for (int s = 0; s < 50; ++s) {
+    const auto n_training = 1 + static_cast<std::int64_t>(random.below(5));
+    events.train_ends.push_back(events.begins.back() + n_training);
+    events.valid_ends.push_back(events.train_ends.back() + 1);
+    events.begins.push_back(events.valid_ends.back() + 1);
+  }
+  for (std::int64_t e = 0; e < events.begins.back(); ++e)
+    events.item_rows.push_back(static_cast<ItemRow>(random.below(8)));
+  EventsInMemory replaced = events;
+  for (std::size_t s = 0; s < events.train_ends.size(); ++s) {
+    for (auto e = static_cast<std::size_t>(events.train_ends[s]); e < static_cast<std::size_t>(events.begins[s + 1]);
+         ++e)
+      replaced.item_rows[e] = 9 - events.item_rows[e];
+  }
+  const Dataset before = Dataset::in_memory(events), after = Dataset::in_memory(replaced);
+  ASSERT_NE(before.fingerprint(), after.fingerprint());
+  for (const TieOrder ties : {TieOrder::kPopularity, TieOrder::kFirstSeen}) {
+    BaselineOptions options;
+    options.ties = ties;
+    for (const std::string& name : BaselineOptions().names) {
+      const auto a = make_baseline(name, before, options), b = make_baseline(name, after, options);
+      EXPECT_TRUE(
+          std::equal(a->tie_order().begin(), a->tie_order().end(), b->tie_order().begin(), b->tie_order().end()))
+          << name;
+      for (std::int64_t s = 0; s < before.n_sequences(); ++s) {
+        const ranking::Query query{s, before.bounds(s).begin, before.bounds(s).train_end};
+        std::vector<float> row(9), other(9);
+        a->score({&query, 1}, {row.data(), 1, 9});
+        b->score({&query, 1}, {other.data(), 1, 9});
+        ASSERT_EQ(row, other) << name << ", sequence " << s;
+      }
+    }
   }
 }
 

@@ -90,6 +90,44 @@ TEST(Prepare, LearnsNothingFromLaterParts) {
   EXPECT_EQ(with(a), with(b));
 }
 
+TEST(Prepare, LearnsNothingFromLaterPartsWhateverTheSplit) {
+  // Sixty users of six events, one user after the other. Which rows come after the training part:
+  const auto last_two = [](int, int place) { return place >= 4; };
+  const auto last_users = [](int user, int) { return user >= 36; };
+  const auto learned = [](SplitKind split, const auto& later, bool replaced) {
+    const ScratchFolder folder;
+    const std::string header = "user,item,time,price,country\n";
+    std::string text = header, test_text = header;
+    for (int user = 0; user < 60; ++user) {
+      for (int place = 0; place < 6; ++place) {
+        const bool other = replaced && later(user, place);
+        const int n = user * 7 + place * 3;
+        // Other items, known and new, numbers far out and other words, in other shares.
+        (split == SplitKind::kFiles && later(user, place) ? test_text : text) +=
+            "u" + std::to_string(user) + "," + std::to_string(other ? 9 + n % 2 * 90 : n % 11) + "," +
+            std::to_string(100 * user + place) + "," + (other ? "1e9" : std::to_string(n % 13)) + "," +
+            (other ? "zz" : "c" + std::to_string(n % 4)) + "\n";
+      }
+    }
+    auto options = planted_options(folder, text);
+    options.split = split;
+    if (split == SplitKind::kFiles) options.test_events = {folder.write("test.csv", test_text).string()};
+    prepare(options, 1);
+    return storage::read_file(folder / "prepared/features.json") + storage::read_file(folder / "prepared/items.txt") +
+           storage::file_checksum(folder / "prepared/items.arrow") + "\n" +
+           storage::file_checksum(folder / "prepared/events.arrow");
+  };
+  for (const SplitKind split : {SplitKind::kLastItem, SplitKind::kLastSequences, SplitKind::kFiles}) {
+    const auto both = [&](bool replaced) {
+      return split == SplitKind::kLastItem ? learned(split, last_two, replaced) : learned(split, last_users, replaced);
+    };
+    const std::string before = both(false), after = both(true);
+    const auto events = before.rfind('\n');
+    EXPECT_EQ(after.substr(0, after.rfind('\n')), before.substr(0, events)) << static_cast<int>(split);
+    EXPECT_NE(after, before) << "the replaced rows are not even in the dataset";
+  }
+}
+
 TEST(Prepare, GivesARequestTheSameFeaturesBitForBit) {
   const ScratchFolder folder;
   const auto options =

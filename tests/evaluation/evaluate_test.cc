@@ -109,21 +109,25 @@ class FixedScorer : public ranking::Scorer {
   std::vector<std::pair<std::string, float>> scores_;
 };
 
-/// Reads the answer, as a leak would.
-class CheatingScorer : public ranking::Scorer {
+/// Ranks b c d, as is best; of the queries that this order misses it reads the answer of the first `n_leaks`.
+class LeakingScorer : public ranking::Scorer {
  public:
-  explicit CheatingScorer(const Dataset& dataset) : dataset_(dataset) {}
-  [[nodiscard]] std::string name() const override { return "cheat"; }
+  LeakingScorer(const Dataset& dataset, int n_leaks) : dataset_(dataset), n_leaks_(n_leaks) {}
+  [[nodiscard]] std::string name() const override { return "leak"; }
   void score(std::span<const ranking::Query> queries, kernels::MatrixView<float> scores) override {
     for (std::size_t i = 0; i < queries.size(); ++i) {
       float* row = scores.row(static_cast<std::int64_t>(i));
       std::fill(row, row + scores.n_cols, 0.0F);
-      row[dataset_.item_rows()[static_cast<std::size_t>(queries[i].position)]] = 1;
+      float score = 4;
+      for (const char* id : {"b", "c", "d"}) row[dataset_.items().find(id)] = --score;
+      const ItemRow target = dataset_.item_rows()[static_cast<std::size_t>(queries[i].position)];
+      if (target != dataset_.items().find("b") && n_leaks_-- > 0) row[target] = 9;
     }
   }
 
  private:
   const Dataset& dataset_;
+  int n_leaks_;
 };
 
 std::vector<double> test_shares(const Dataset& dataset) {
@@ -167,6 +171,37 @@ TEST_F(EvaluateTest, AConstantModelGetsNothing) {
   EXPECT_EQ(json["systems"][0]["tied_share"].get<double>(), 1);
 }
 
+TEST_F(EvaluateTest, AModelOfNanGetsNothing) {
+  const float nan = std::nanf("");
+  FixedScorer scorer(*dataset_, {{"a", nan}, {"b", nan}, {"c", nan}, {"d", nan}});
+  const auto json = evaluate(*dataset_, {&scorer}, options_, 5, 1);
+  for (const char* name : {"hit_rate@1", "mrr@3"})
+    EXPECT_EQ(json["systems"][0]["metrics"][name]["value"].get<double>(), 0) << name;
+}
+
+TEST(Evaluate, PlantedReturnsWithAndWithoutSeenItems) {
+  // Training 0 1 | test 2, then 1 again and 3; and training 4 | test 0, then an unknown item. The order is 0 1 2 3 4.
+  const Dataset dataset = Dataset::in_memory({5, {0, 5, 8}, {2, 6}, {2, 6}, {0, 1, 2, 1, 3, 4, 0, 5}, {}});
+  FixedScorer scorer(dataset, {{"0", 5.0F}, {"1", 4.0F}, {"2", 3.0F}, {"3", 2.0F}, {"4", 1.0F}});
+  EvaluationOptions options;
+  options.metrics = {"hit_rate@1", "mrr@5"};
+  options.baselines.names = {"popularity"};
+  options.protocol.max_k = 5;
+  options.protocol.positions = ranking::Positions::kEvery;
+  const auto value = [&](bool hide_seen, const char* metric) {
+    options.protocol.hide_seen = hide_seen;
+    const auto json = evaluate(dataset, {&scorer}, options, 5, 1);
+    EXPECT_EQ(json["protocol"]["hide_seen"], hide_seen);
+    EXPECT_EQ(json["protocol"]["unknown_targets"], 1);
+    return json["systems"][0]["metrics"][metric]["value"].get<double>();
+  };
+  // Ranks of 2, 1, 3, 0: with all candidates 3, 2, 4, 1; without those seen before (a return stays) 1, 1, 1, 1.
+  EXPECT_DOUBLE_EQ(value(false, "hit_rate@1"), 1.0 / 5);
+  EXPECT_DOUBLE_EQ(value(true, "hit_rate@1"), 4.0 / 5);
+  EXPECT_DOUBLE_EQ(value(false, "mrr@5"), (1.0 / 3 + 1.0 / 2 + 1.0 / 4 + 1) / 5);
+  EXPECT_DOUBLE_EQ(value(true, "mrr@5"), 4.0 / 5);
+}
+
 TEST_F(EvaluateTest, BayesBoundsExpectedHitsAndShares) {
   options_.bayes = write_bayes({0.6F, 0.3F, 0.1F});
   FixedScorer second(*dataset_, {{"c", 1.0F}});
@@ -183,9 +218,47 @@ TEST_F(EvaluateTest, BayesBoundsExpectedHitsAndShares) {
 
 TEST_F(EvaluateTest, AModelAboveBayesIsFlagged) {
   options_.bayes = write_bayes({0.6F, 0.3F, 0.1F});
-  CheatingScorer cheat(*dataset_);
-  const auto json = evaluate(*dataset_, {&cheat}, options_, 5, 1);
+  LeakingScorer leak(*dataset_, 40);  // n hits more of 400, with a standard error of their root: six of them
+  const auto json = evaluate(*dataset_, {&leak}, options_, 5, 1);
   EXPECT_TRUE(json["systems"][0]["above_bayes"].get<bool>());
+  EXPECT_EQ(models_above_bayes(json), std::vector<std::string>{"leak"});
+}
+
+TEST_F(EvaluateTest, AModelAsGoodAsBayesIsNotFlaggedForLuck) {
+  options_.bayes = write_bayes({0.6F, 0.3F, 0.1F});
+  LeakingScorer as_good(*dataset_, 0);
+  EXPECT_TRUE(models_above_bayes(evaluate(*dataset_, {&as_good}, options_, 5, 1)).empty());
+  LeakingScorer lucky(*dataset_,
+                      7);  // 2.6 standard errors: several metrics of several models are that far off by chance
+  const auto json = evaluate(*dataset_, {&lucky}, options_, 5, 1);
+  EXPECT_GT(json["systems"][0]["difference_to_bayes"]["metrics"]["hit_rate@1"]["low"].get<double>(), 0);
+  EXPECT_TRUE(models_above_bayes(json).empty());
+}
+
+TEST_F(EvaluateTest, OptionsAsJsonReadBackTheSame) {
+  options_.protocol.part = Part::kValidation;
+  options_.protocol.positions = ranking::Positions::kEvery;
+  options_.protocol.hide_seen = true;
+  options_.protocol.min_history = 3;
+  options_.baselines.ties = baselines::TieOrder::kFirstSeen;
+  options_.baselines.item_knn_neighbours = 7;
+  options_.confidence = 0.9;
+  auto document = config::Document::parse(options_.to_json().dump(), "test");
+  auto root = document.root();
+  EvaluationOptions again;
+  again.read(root);
+  document.finish();
+  EXPECT_EQ(again.to_json(), options_.to_json());
+  EXPECT_EQ(again.protocol.part, Part::kValidation);
+  EXPECT_EQ(again.protocol.positions, ranking::Positions::kEvery);
+  EXPECT_TRUE(again.protocol.hide_seen);
+  EXPECT_EQ(again.protocol.min_history, 3);
+  EXPECT_EQ(again.protocol.max_k, 3);
+  EXPECT_EQ(again.metrics, options_.metrics);
+  EXPECT_EQ(again.baselines.names, options_.baselines.names);
+  EXPECT_EQ(again.baselines.ties, baselines::TieOrder::kFirstSeen);
+  EXPECT_EQ(again.baselines.item_knn_neighbours, 7);
+  EXPECT_EQ(again.confidence, 0.9);
 }
 
 TEST_F(EvaluateTest, ABayesFileOfAnotherWorldIsRefused) {
