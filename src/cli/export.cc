@@ -64,6 +64,13 @@ Json recommend_defaults(const recommend::RecommendOptions& options, std::int64_t
           {"max_length", std::min(options.max_length, training_length)}};
 }
 
+/// Section `evaluation` without the file of best-possible predictions, which stays behind.
+Json evaluation_defaults(const evaluation::EvaluationOptions& options) {
+  Json json = options.to_json();
+  json.erase("bayes");
+  return json;
+}
+
 Json bundle_manifest(const RunDirectory& run) {
   const auto& configuration = run.configuration;
   Json manifest;
@@ -79,6 +86,7 @@ Json bundle_manifest(const RunDirectory& run) {
   manifest["max_length"] = configuration.training.max_length;
   manifest["data"] = form_of_events(configuration.data.source);
   manifest["recommend"] = recommend_defaults(configuration.recommend, configuration.training.max_length);
+  manifest["evaluation"] = evaluation_defaults(configuration.evaluation);
   manifest["trained"] = {{"data_fingerprint", run.dataset.fingerprint()},
                          {"seed", configuration.seed},
                          {"epoch", run.training_state.value("epoch", 0)}};
