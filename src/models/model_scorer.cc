@@ -104,15 +104,13 @@ struct Block {
   std::size_t begin = 0, end = 0;
 };
 
-/// Cuts windows into blocks whose forward holds a bounded number of positions, so that memory is bounded too.
-std::vector<Block> blocks_of(std::span<const Window> windows) {
-  constexpr std::size_t kMostWindows = 32;
-  constexpr std::int64_t kMostPositions = 4096;  // of hidden size 128: about 20 MB
+/// Cuts windows into blocks of a bounded number of positions, so that the memory of their forward is bounded too.
+std::vector<Block> blocks_of(std::span<const Window> windows, std::size_t most_windows, std::int64_t most_positions) {
   std::vector<Block> blocks;
   std::int64_t n_positions = 0;
   for (std::size_t w = 0; w < windows.size(); ++w) {
     const std::int64_t length = windows[w].end - windows[w].begin;
-    if (blocks.empty() || w - blocks.back().begin == kMostWindows || n_positions + length > kMostPositions) {
+    if (blocks.empty() || w - blocks.back().begin == most_windows || n_positions + length > most_positions) {
       blocks.push_back({w, w});
       n_positions = 0;
     }
@@ -169,7 +167,7 @@ std::vector<float> ModelScorer::State::infer(std::vector<Window> windows,
   // Windows of like length run together to their end. Which ones do cannot show: their bits do not depend on it.
   std::stable_sort(windows.begin(), windows.end(),
                    [](const Window& a, const Window& b) { return a.end - a.begin > b.end - b.begin; });
-  const std::vector<Block> blocks = blocks_of(windows);
+  const std::vector<Block> blocks = blocks_of(windows, 32, 4096);
   const auto n_workers = std::min<std::int64_t>(n_threads, static_cast<std::int64_t>(blocks.size()));
   std::atomic<std::size_t> next{0};
   parallel_ranges(n_workers, 1, n_threads, [&](std::int64_t, std::int64_t, int) {
@@ -187,18 +185,22 @@ std::vector<float> ModelScorer::State::infer(std::vector<Window> windows,
   return vectors;
 }
 
-/// The same by ATen, on the model's device: all windows in one batch.
+/// The same by ATen, on the model's device.
 std::vector<float> ModelScorer::State::forward(std::span<const Window> windows,
                                                std::span<const ranking::Query> queries) const {
   const at::NoGradGuard no_grad;
-  const QueryBatch batch = make_query_batch(windows, queries, dataset, columns);
-  std::vector<std::int64_t> positions(queries.size());
-  for (std::size_t i = 0; i < batch.queries.size(); ++i) positions[batch.queries[i]] = batch.positions[i];
   const at::Device device = model.device();
-  const at::Tensor index = at::tensor(positions, at::kLong).to(device);
-  const at::Tensor vectors =
-      model.forward(batch.batch.to(device), false).index_select(0, index).to(at::kCPU).contiguous();
-  return {vectors.const_data_ptr<float>(), vectors.const_data_ptr<float>() + vectors.numel()};
+  const auto e = static_cast<std::size_t>(item_vectors.size(1));
+  std::vector<float> vectors(queries.size() * e);
+  for (const auto& [begin, end] : blocks_of(windows, windows.size(), 1 << 16)) {
+    const QueryBatch batch = make_query_batch(windows.subspan(begin, end - begin), queries, dataset, columns);
+    const at::Tensor index = at::tensor(batch.positions, at::kLong).to(device);
+    const at::Tensor made =
+        model.forward(batch.batch.to(device), false).index_select(0, index).to(at::kCPU).contiguous();
+    for (std::size_t i = 0; i < batch.queries.size(); ++i)
+      std::copy_n(made.const_data_ptr<float>() + i * e, e, vectors.data() + batch.queries[i] * e);
+  }
+  return vectors;
 }
 
 void ModelScorer::score(std::span<const ranking::Query> queries, kernels::MatrixView<float> scores) {

@@ -15,7 +15,7 @@ namespace segue::models {
 ///
 /// A model on a CPU runs by SessionInference, sequences side by side on `n_threads` threads: the score bits of a query
 /// depend neither on the other queries of the call nor on the threads, and score() may be called from many threads at a
-/// time. On another device it runs by ATen, the queries of a call in one batch: one call at a time.
+/// time. On another device it runs by ATen: one call at a time.
 class ModelScorer : public ranking::Scorer {
  public:
   ModelScorer(GruSession& model, const Dataset& dataset, std::int64_t max_length, int n_threads,
