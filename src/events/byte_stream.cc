@@ -24,7 +24,7 @@ ByteStream::ByteStream(const std::filesystem::path& path) : state_(std::make_uni
   state_->file = *file;
   const auto size = state_->file->GetSize();
   if (size.ok() && *size == 0)
-    throw DataError(path.string() + ": the file is empty; give a file with events, or leave it out");
+    throw DataError(path.string() + ": the file is empty; give a file with rows, or leave it out");
   const auto extension = path.extension();
   if (extension != ".gz" && extension != ".zst" && extension != ".zstd") {
     state_->stream = state_->file;

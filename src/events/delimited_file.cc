@@ -84,7 +84,7 @@ DelimitedFile::DelimitedFile(const std::filesystem::path& path, char delimiter, 
 }
 
 void DelimitedFile::open() {
-  if (!next_line()) throw DataError(path_ + ": the file is empty; give a file with events, or leave it out");
+  if (!next_line()) throw DataError(path_ + ": the file is empty; give a file with rows, or leave it out");
   if (line_.starts_with("\xEF\xBB\xBF")) line_.remove_prefix(3);
   if (!is_utf8(line_)) {
     throw DataError(path_ + ", line 1: not UTF-8; convert the file, for example with: iconv -f latin1 -t utf-8");
@@ -107,10 +107,9 @@ void DelimitedFile::find_columns(const std::vector<std::string>& names) {
       const auto near = config::nearest_word(wanted, names);
       throw DataError(path_ + ": no column '" + wanted + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?") +
                       " Columns of the file: " + listed(names) +
-                      (builder_.options().header
-                           ? ". Name one of them in data.columns or data.features (a file without a"
-                             " header needs data.header: false)"
-                           : " (by number, as data.header is false)"));
+                      (builder_.options().header ? std::string(". Name one of them in ") + builder_.keys() +
+                                                       " (a file without a header needs data.header: false)"
+                                                 : " (by number, as data.header is false)"));
     }
     if (std::find(found + 1, names.end(), wanted) != names.end()) {
       throw DataError(path_ + ": two columns are named '" + wanted + "'; rename one of them");

@@ -32,8 +32,8 @@ struct EventReader::State {
   std::int64_t bytes_total = 0, bytes_done = 0, n_session_lines = 0;
 
   State(std::vector<std::filesystem::path> paths, SourceOptions options, std::vector<ColumnRequest> columns,
-        bool allow_empty_item)
-      : files(std::move(paths)), builder(std::move(options), std::move(columns), allow_empty_item) {
+        RowKind kind)
+      : files(std::move(paths)), builder(std::move(options), std::move(columns), kind) {
     for (const auto& path : files) {
       std::error_code missing;
       const auto bytes = std::filesystem::file_size(path, missing);
@@ -60,8 +60,14 @@ struct EventReader::State {
 };
 
 EventReader::EventReader(std::vector<std::filesystem::path> files, SourceOptions options,
-                         std::vector<ColumnRequest> columns, bool allow_empty_item) {
-  if (options.format == Format::kSessionLines) {
+                         std::vector<ColumnRequest> columns, RowKind kind) {
+  if (kind == RowKind::kItem) {
+    if (options.format == Format::kSessionLines)
+      throw ConfigError("data.format session_lines has no columns, which files of items need; use csv, tsv or parquet");
+    if (options.item_column.empty()) throw ConfigError("data.items.column must name the column of the item");
+    options.sequence_column.clear();
+    options.time_column.clear();
+  } else if (options.format == Format::kSessionLines) {
     if (!options.time_column.empty() || !columns.empty()) {
       throw ConfigError(
           "data.format session_lines has items only: remove data.columns.time and data.features, or use csv");
@@ -71,7 +77,7 @@ EventReader::EventReader(std::vector<std::filesystem::path> files, SourceOptions
   }
   if (options.delimiter.size() > 1)
     throw ConfigError("data.delimiter must be one character, got '" + options.delimiter + "'");
-  state_ = std::make_unique<State>(std::move(files), std::move(options), std::move(columns), allow_empty_item);
+  state_ = std::make_unique<State>(std::move(files), std::move(options), std::move(columns), kind);
 }
 
 EventReader::~EventReader() = default;

@@ -15,6 +15,13 @@ enum class Format { kAuto, kCsv, kTsv, kParquet, kSessionLines };
 enum class OnBadRow { kError, kSkip };
 enum class TimeFormat { kAuto, kSeconds, kMilliseconds, kMinutes, kDays, kIso8601 };
 
+/// What a row is, and so which ids it must bring.
+enum class RowKind {
+  kEvent,    ///< a sequence and an item
+  kHistory,  ///< as kEvent; the item may be empty: the request row of a history
+  kItem      ///< an item, once in all files, and what is known of it: no sequence, no time
+};
+
 /// How to read files of events: section `data` of the configuration, the part about form.
 struct SourceOptions {
   Format format = Format::kAuto;  ///< auto: by the file's name (.csv .tsv .parquet, then .gz .zst)
@@ -38,14 +45,15 @@ struct SkippedRows {
   std::vector<std::string> examples;
 };  ///< examples: at most 10 messages
 
-/// Streams events out of many files in the order given. Memory is bounded by the block size.
+/// Streams rows out of many files in the order given. Memory is bounded by the block size (kItem: and by the ids, which
+/// are kept to find one that is listed twice).
 class EventReader {
  public:
   /// @param files         paths, from expand_globs()
   /// @param columns       further columns to read; a missing one is a DataError that lists the columns there are
-  /// @param allow_empty_item  histories may end in a request row with an empty item
+  /// @throws ConfigError  options that do not fit the kind of rows;  DataError  a file that cannot be read
   EventReader(std::vector<std::filesystem::path> files, SourceOptions options, std::vector<ColumnRequest> columns,
-              bool allow_empty_item = false);
+              RowKind kind = RowKind::kEvent);
   ~EventReader();
   /// The next block (up to some 64 k rows); false at the end. DataError: file, row, column, value, remedy.
   bool next(EventTable& table);

@@ -44,7 +44,8 @@ struct Column {
 inline constexpr std::int64_t kMissingTime = INT64_MIN;
 
 /// A block of events as read, columns side by side, in input order. Ids are kept as text; `*_is_integer` of the source
-/// says whether they were integers, so that they go back out as they came in.
+/// says whether they were integers, so that they go back out as they came in. A block of items (RowKind::kItem) has no
+/// sequences and no times.
 struct EventTable {
   std::size_t n_rows = 0;
   StringColumn sequence;  ///< [n_rows]

@@ -170,7 +170,7 @@ ParquetFile::ParquetFile(const std::filesystem::path& path, RowBuilder& builder)
   auto file = arrow::io::ReadableFile::Open(path.string());
   if (!file.ok()) throw DataError(s.path + ": cannot be read: " + file.status().message());
   s.file_bytes = (*file)->GetSize().ValueOr(0);
-  if (s.file_bytes == 0) throw DataError(s.path + ": the file is empty; give a file with events, or leave it out");
+  if (s.file_bytes == 0) throw DataError(s.path + ": the file is empty; give a file with rows, or leave it out");
   parquet::ReaderProperties properties = parquet::default_reader_properties();
   properties.enable_buffered_stream();  // a row group is decoded piece by piece
   parquet::ArrowReaderProperties arrow_properties;
@@ -192,22 +192,22 @@ ParquetFile::ParquetFile(const std::filesystem::path& path, RowBuilder& builder)
       std::string all;
       for (const auto& known : schema->field_names()) all += (all.empty() ? "'" : ", '") + known + "'";
       throw DataError(s.path + ": no column '" + name + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?") +
-                      " Columns of the file: " + all + ". Name one of them in data.columns or data.features");
+                      " Columns of the file: " + all + ". Name one of them in " + builder.keys());
     }
     const auto& type = *schema->field(index)->type();
     auto reader = make_reader(type, builder.type(cell), builder.options().time_format);
     const bool fraction_as_id =
-        cell < 2 && (value_type(type).id() == Type::FLOAT || value_type(type).id() == Type::DOUBLE);
+        builder.is_id(cell) && (value_type(type).id() == Type::FLOAT || value_type(type).id() == Type::DOUBLE);
     if (!reader || fraction_as_id) {
       throw DataError(s.path + ": column '" + name + "' of type " + type.ToString() + " cannot serve as " +
-                      (cell < 2                                  ? "an id; use strings or integers"
+                      (builder.is_id(cell)                       ? "an id; use strings or integers"
                        : builder.type(cell) == ColumnType::kTime ? "a time"
                                                                  : "a feature of that kind"));
     }
     if (builder.type(cell) == ColumnType::kText && !is_string_type(type)) reader = as_text(std::move(reader));
     s.readers.push_back(std::move(reader));
     s.check_utf8.push_back(is_string_type(type));
-    if (cell < 2 && is_string_type(type)) builder.mark_string_ids(cell);
+    if (builder.is_id(cell) && is_string_type(type)) builder.mark_string_ids(cell);
     in_file.push_back(index);
     if (std::find(wanted.begin(), wanted.end(), index) == wanted.end()) wanted.push_back(index);
   }

@@ -9,7 +9,6 @@
 namespace segue::events {
 namespace {
 
-constexpr std::size_t kSequence = 0, kItem = 1, kTime = 2;
 constexpr std::size_t kExamples = 10;
 
 std::string expected_time(TimeFormat format) {
@@ -26,10 +25,11 @@ std::string expected_time(TimeFormat format) {
 
 }  // namespace
 
-RowBuilder::RowBuilder(SourceOptions options, std::vector<ColumnRequest> columns, bool allow_empty_item)
-    : options_(std::move(options)), columns_(std::move(columns)), allow_empty_item_(allow_empty_item) {
-  names_ = {options_.sequence_column, options_.item_column};
-  types_ = {ColumnType::kText, ColumnType::kText};
+RowBuilder::RowBuilder(SourceOptions options, std::vector<ColumnRequest> columns, RowKind kind)
+    : options_(std::move(options)), columns_(std::move(columns)), kind_(kind), item_(kind == RowKind::kItem ? 0 : 1) {
+  if (kind != RowKind::kItem) names_ = {options_.sequence_column};
+  names_.push_back(options_.item_column);
+  types_.assign(names_.size(), ColumnType::kText);
   if (!options_.time_column.empty()) {
     names_.push_back(options_.time_column);
     types_.push_back(ColumnType::kTime);
@@ -77,9 +77,9 @@ void RowBuilder::reject(Place place, const std::string& column, const std::strin
 
 bool RowBuilder::convert(Place place, std::size_t cell, const Cell& value) {
   if (types_[cell] == ColumnType::kText) {
-    const bool must_be = cell == kSequence || (cell == kItem && !allow_empty_item_);
-    if (!value.text.empty() || !must_be || cell > kItem) return true;
-    reject(place, names_[cell], "empty id; every event needs one");
+    if (!value.text.empty() || !is_id(cell) || (cell == item_ && kind_ == RowKind::kHistory)) return true;
+    reject(place, names_[cell],
+           std::string("empty id; every ") + (kind_ == RowKind::kItem ? "item" : "event") + " needs one");
     return false;
   }
   if (types_[cell] == ColumnType::kTime) {
@@ -125,12 +125,20 @@ void RowBuilder::append(Place place, std::span<const Cell> cells, EventTable& ta
   for (std::size_t i = 0; i < cells.size(); ++i) {
     if (!convert(place, i, cells[i])) return;
   }
-  const auto sequence = cells[kSequence].text, item = cells[kItem].text;
-  if (sequence_is_integer_) sequence_is_integer_ = is_canonical_integer(sequence);
+  const auto item = cells[item_].text;
+  if (kind_ == RowKind::kItem) {
+    if (!listed_.emplace(item).second) {
+      reject(place, names_[item_], "item " + quoted(item) + " was listed before; the files need one row an item");
+      return;
+    }
+  } else {
+    const auto sequence = cells[0].text;
+    if (sequence_is_integer_) sequence_is_integer_ = is_canonical_integer(sequence);
+    table.sequence.push_back(sequence);
+  }
   if (item_is_integer_ && !item.empty()) item_is_integer_ = is_canonical_integer(item);
-  table.sequence.push_back(sequence);
   table.item.push_back(item);
-  if (first_extra_ > kTime) table.times_ms.push_back(times_[kTime]);
+  if (first_extra_ > item_ + 1) table.times_ms.push_back(times_[item_ + 1]);
   for (std::size_t i = first_extra_; i < cells.size(); ++i) {
     auto& column = table.columns[i - first_extra_];
     switch (types_[i]) {
@@ -144,8 +152,8 @@ void RowBuilder::append(Place place, std::span<const Cell> cells, EventTable& ta
 }
 
 void RowBuilder::mark_string_ids(std::size_t cell) {
-  if (cell == kSequence) sequence_is_integer_ = false;
-  if (cell == kItem) {
+  if (cell < item_) sequence_is_integer_ = false;
+  if (cell == item_) {
     item_is_integer_ = false;
     item_column_is_string_ = true;
   }

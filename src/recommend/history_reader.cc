@@ -61,7 +61,7 @@ HistoryReader::HistoryReader(std::vector<std::filesystem::path> files, events::S
                              const std::vector<std::string>& carry)
     : requests_(requests_for(pipeline, carry)),
       carried_(places_of(requests_, carry)),
-      reader_(std::move(files), std::move(source), requests_, /*allow_empty_item=*/true),
+      reader_(std::move(files), std::move(source), requests_, events::RowKind::kHistory),
       pipeline_(pipeline),
       vocabulary_(items) {}
 

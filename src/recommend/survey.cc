@@ -39,7 +39,7 @@ class RecentSequences {
 Survey survey_histories(const std::vector<std::filesystem::path>& files, const events::SourceOptions& source,
                         const std::vector<events::ColumnRequest>& columns) {
   Survey survey;
-  events::EventReader reader(files, source, columns, /*allow_empty_item=*/true);
+  events::EventReader reader(files, source, columns, events::RowKind::kHistory);
   RecentSequences recent;
   std::string current;
   Progress progress("counting histories", 0, "rows");

@@ -148,7 +148,8 @@ TEST(Prepare, GivesARequestTheSameFeaturesBitForBit) {
   std::stable_sort(rows.begin(), rows.end(), [](const auto& x, const auto& y) { return x.first < y.first; });
   std::string request = header + "\n";
   for (const auto& row : rows) request += row.second + "\n";
-  events::EventReader reader({folder.write("request.csv", request)}, options.source, pipeline.columns(), true);
+  events::EventReader reader({folder.write("request.csv", request)}, options.source, pipeline.columns(),
+                             events::RowKind::kHistory);
   events::EventTable table;
   ASSERT_TRUE(reader.next(table));
   ASSERT_EQ(static_cast<std::int64_t>(table.n_rows), dataset.n_events());

@@ -78,7 +78,7 @@ TEST(BadRow, OfAnOpenQuoteIsFoundAtTheEnd) {
 
 TEST(BadRow, MayBeARequestWithoutAnItem) {
   const ScratchFolder folder;
-  EventReader reader({folder.write("in.csv", "user,item,time\nu,a,1\nu,,2\n")}, three_columns(), {}, true);
+  EventReader reader({folder.write("in.csv", "user,item,time\nu,a,1\nu,,2\n")}, three_columns(), {}, RowKind::kHistory);
   EXPECT_THAT(rows_of(reader), ElementsAre("u/a/1000", "u//2000"));
   EXPECT_TRUE(reader.skipped().examples.empty());
 }
