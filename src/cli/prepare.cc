@@ -32,6 +32,10 @@ void run_prepare(const PrepareArguments& arguments, const GlobalOptions& global)
     for (const auto* key : {"events", "sequences", "items", "events_read", "sequences_left_out"}) {
       printed[key] = with_thousands(counts.at(key).get<std::int64_t>());
     }
+    if (counts.contains("item_rows_read")) {
+      printed["item rows"] = with_thousands(counts.at("item_rows_read").get<std::int64_t>()) +
+                             ", items not listed: " + with_thousands(counts.at("items_not_listed").get<std::int64_t>());
+    }
     for (const auto& [name, part] : counts.at("parts").items()) {
       const auto unknown = part.at("unknown_items").get<double>();
       std::string line = with_thousands(part.at("events").get<std::int64_t>()) + " events in " +

@@ -1,6 +1,26 @@
 #include "dataset/prepare.h"
 
+#include <algorithm>
+
 namespace segue {
+
+void ItemFileOptions::read(config::Section& section) {
+  section.read("files", files,
+               {.meaning = "files of items, by name or glob, in the form of the events' files; a row an item"});
+  section.read("column", column, {.meaning = "column of the item; empty: as data.columns.item"});
+  features.clear();
+  for (auto& entry :
+       section.list("features", "what is read of an item; a model sees it of past events, never of the target")) {
+    features.emplace_back().read_of_item(entry);
+    const auto same = [&](const auto& other) { return other.name == features.back().name; };
+    if (std::any_of(features.begin(), features.end() - 1, same))
+      entry.fail("name", "another feature of items is called '" + features.back().name + "'; give each its own name");
+  }
+  if (files.empty() && !features.empty() && section.has("features"))
+    section.fail("files", "missing; name the files that hold data.items.features, or remove those");
+  if (!files.empty() && features.empty())
+    section.fail("features", "missing; name what to read of the files, or remove data.items");
+}
 
 void DataOptions::read(config::Section& data) {
   data.read("prepared", prepared, {.meaning = "directory of the prepared dataset", .required = true});
@@ -15,6 +35,10 @@ void DataOptions::read(config::Section& data) {
   features.clear();
   for (auto& entry : data.list("features", "what is read of an event beside its item"))
     features.emplace_back().read(entry);
+  auto described = data.section("items", "what is known of items, beside the events");
+  items.read(described);
+  if (items.column.empty()) items.column = source.item_column;
+  if (!items.files.empty() && items.column.empty()) described.fail("column", "missing; name the column of the item");
   auto filters = data.section("filters", "which sequences and items are kept");
   filters.read(
       "min_sequence_length", min_sequence_length,

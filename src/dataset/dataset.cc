@@ -17,12 +17,12 @@ struct Dataset::State {
   std::string owned_ids;
   std::vector<std::int64_t> owned_id_ends, owned_counts;
   features::Vocabulary items;
-  features::FeaturePipeline pipeline;
+  features::FeaturePipeline pipeline, item_pipeline;
   Json manifest;
   std::span<const std::int64_t> begins, train_ends, valid_ends, times_ms, item_counts;
   std::span<const ItemRow> item_rows;
   dataset::MappedColumns::Text ids;
-  std::vector<MappedFeature> features;
+  std::vector<MappedFeature> features, item_features;
 };
 
 namespace {
@@ -46,6 +46,27 @@ bool rows_are_items(std::span<const ItemRow> rows, std::int32_t n_items) {
   return std::all_of(rows.begin(), rows.end(), [n_items](ItemRow row) { return row >= 0 && row <= n_items; });
 }
 
+std::vector<MappedFeature> map_features(const std::vector<features::FeatureSpec>& specs,
+                                        const dataset::MappedColumns& columns) {
+  std::vector<MappedFeature> features;
+  for (const auto& spec : specs) {
+    MappedFeature feature{spec, {}, {}};
+    if (spec.categorical) {
+      feature.codes = columns.int32("feature:" + spec.name);
+    } else {
+      feature.values = columns.float32("feature:" + spec.name);
+    }
+    features.push_back(std::move(feature));
+  }
+  return features;
+}
+
+bool codes_fit(const MappedFeature& feature) {
+  const auto n = feature.spec.n_codes;
+  return std::all_of(feature.codes.begin(), feature.codes.end(),
+                     [n](std::int32_t code) { return code >= 0 && code < n; });
+}
+
 }  // namespace
 
 Dataset::Dataset(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -66,7 +87,10 @@ Dataset Dataset::open(const std::filesystem::path& directory, bool verify) {
   s.manifest = read_json(manifest_path);
   check_format(s.manifest, kFormat, kVersion, where);
   const auto sums = json_get<Json>(s.manifest, "files", where);
-  for (const auto* name : {kEventsFile, kSequencesFile, kItemsFile, kCountsFile, kFeaturesFile}) {
+  std::vector<const char*> names = {kEventsFile, kSequencesFile, kItemsFile, kCountsFile, kFeaturesFile};
+  const bool has_item_features = json_get<int>(s.manifest, "version", where) > kVersionWithoutItemFeatures;
+  if (has_item_features) names.insert(names.end(), {kItemFeaturesFile, kItemTransformsFile});
+  for (const auto* name : names) {
     const auto path = directory / name;
     const auto entry = json_get<Json>(sums, name, where);
     std::error_code missing;
@@ -82,22 +106,19 @@ Dataset Dataset::open(const std::filesystem::path& directory, bool verify) {
   }
   s.items =
       features::Vocabulary::from_text(storage::read_file(directory / kItemsFile), (directory / kItemsFile).string());
-  s.pipeline =
-      features::FeaturePipeline::from_json(read_json(directory / kFeaturesFile), (directory / kFeaturesFile).string());
+  const auto read_transforms = [&](const char* name) {
+    return features::FeaturePipeline::from_json(read_json(directory / name), (directory / name).string());
+  };
+  s.pipeline = read_transforms(kFeaturesFile);
+  if (has_item_features) s.item_pipeline = read_transforms(kItemTransformsFile);
   for (const auto* name : {kEventsFile, kSequencesFile, kCountsFile}) s.files.emplace_back(directory / name);
+  if (has_item_features) s.files.emplace_back(directory / kItemFeaturesFile);
   const auto& events = s.files[0];
   const auto& sequences = s.files[1];
   s.item_rows = events.int32("item");
   if (events.has("time_ms")) s.times_ms = events.int64("time_ms");
-  for (const auto& spec : s.pipeline.specs()) {
-    MappedFeature feature{spec, {}, {}};
-    if (spec.categorical) {
-      feature.codes = events.int32("feature:" + spec.name);
-    } else {
-      feature.values = events.float32("feature:" + spec.name);
-    }
-    s.features.push_back(std::move(feature));
-  }
+  s.features = map_features(s.pipeline.specs(), events);
+  if (has_item_features) s.item_features = map_features(s.item_pipeline.specs(), s.files[3]);
   s.begins = sequences.int64("begin");
   const auto n_sequences = s.begins.empty() ? 0 : s.begins.size() - 1;
   s.train_ends = sequences.int64("train_end").first(n_sequences);
@@ -108,15 +129,15 @@ Dataset Dataset::open(const std::filesystem::path& directory, bool verify) {
     throw DataError(directory.string() + ": " + fault + "; prepare the data again");
   };
   if (s.item_counts.size() != static_cast<std::size_t>(s.items.size())) fail("items.txt and items.arrow disagree");
+  if (has_item_features && s.files[3].n_rows() != s.items.size() + 1)
+    fail("items.txt and item_features.arrow disagree");
   if (verify) {
     const auto fault = fault_of_bounds(s.begins, s.train_ends, s.valid_ends, s.item_rows.size());
     if (!fault.empty()) fail(fault);
     if (!rows_are_items(s.item_rows, s.items.size())) fail("an event of no known item row");
-    for (const auto& feature : s.features) {
-      const auto n = feature.spec.n_codes;
-      if (!std::all_of(feature.codes.begin(), feature.codes.end(),
-                       [n](std::int32_t code) { return code >= 0 && code < n; })) {
-        fail("a code of feature '" + feature.spec.name + "' out of range");
+    for (const auto* features : {&s.features, &s.item_features}) {
+      for (const auto& feature : *features) {
+        if (!codes_fit(feature)) fail("a code of feature '" + feature.spec.name + "' out of range");
       }
     }
   }
@@ -163,7 +184,7 @@ Dataset Dataset::in_memory(EventsInMemory events) {
   };
   add(o.begins), add(o.train_ends), add(o.valid_ends), add(o.item_rows), add(o.times_ms);
   s.manifest = {{"format", dataset::kFormat},
-                {"version", dataset::kVersion},
+                {"version", dataset::kVersionWithoutItemFeatures},
                 {"fingerprint", storage::checksum(sums)},
                 {"protocol", Json::object()},
                 {"counts", {{"events", o.item_rows.size()}, {"sequences", o.train_ends.size()}, {"items", o.n_items}}}};
@@ -190,6 +211,8 @@ std::span<const ItemRow> Dataset::item_rows() const { return state_->item_rows; 
 std::span<const std::int64_t> Dataset::times_ms() const { return state_->times_ms; }
 const std::vector<MappedFeature>& Dataset::features() const { return state_->features; }
 const features::FeaturePipeline& Dataset::pipeline() const { return state_->pipeline; }
+const std::vector<MappedFeature>& Dataset::item_features() const { return state_->item_features; }
+const features::FeaturePipeline& Dataset::item_pipeline() const { return state_->item_pipeline; }
 std::span<const std::int64_t> Dataset::item_counts() const { return state_->item_counts; }
 const Json& Dataset::manifest() const { return state_->manifest; }
 std::string Dataset::fingerprint() const {

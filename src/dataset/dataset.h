@@ -24,7 +24,7 @@ struct SequenceBounds {
   std::int64_t begin, train_end, valid_end, end;
 };
 
-/// A feature of all events, mapped: codes for a categorical feature, values otherwise.
+/// A feature of all events or items, mapped: codes for a categorical feature, values otherwise.
 struct MappedFeature {
   features::FeatureSpec spec;
   std::span<const std::int32_t> codes;
@@ -66,10 +66,14 @@ class Dataset {
   [[nodiscard]] std::span<const ItemRow> item_rows() const;  ///< [n_events], by sequence, then time, then input order
   [[nodiscard]] std::span<const std::int64_t> times_ms() const;      ///< [n_events], or empty
   [[nodiscard]] const std::vector<MappedFeature>& features() const;  ///< of events
-  [[nodiscard]] const features::FeaturePipeline& pipeline() const;
-  [[nodiscard]] std::span<const std::int64_t> item_counts() const;  ///< [n_items], events of the training part
-  [[nodiscard]] const Json& manifest() const;                       ///< counts, protocol, skipped rows, unknown items
-  [[nodiscard]] std::string fingerprint() const;                    ///< of content and protocol
+  [[nodiscard]] const features::FeaturePipeline& pipeline() const;   ///< their transforms
+  /// What data.items says of the items: [n_items + 1] each; 0 for items that its files do not list, and for the unknown
+  /// item, the last.
+  [[nodiscard]] const std::vector<MappedFeature>& item_features() const;
+  [[nodiscard]] const features::FeaturePipeline& item_pipeline() const;  ///< their transforms
+  [[nodiscard]] std::span<const std::int64_t> item_counts() const;       ///< [n_items], events of the training part
+  [[nodiscard]] const Json& manifest() const;     ///< counts, protocol, skipped rows, unknown items
+  [[nodiscard]] std::string fingerprint() const;  ///< of content and protocol
 
  private:
   struct State;

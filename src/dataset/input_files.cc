@@ -9,7 +9,7 @@ namespace segue::dataset {
 
 namespace fs = std::filesystem;
 
-std::vector<fs::path> InputFiles::all() const {
+std::vector<fs::path> InputFiles::events() const {
   std::vector<fs::path> files;
   for (const auto& part : of_part) files.insert(files.end(), part.begin(), part.end());
   return files;
@@ -26,10 +26,13 @@ InputFiles find_files(const DataOptions& options) {
     throw ConfigError(
         "data.validation_events and data.test_events belong to data.split.kind: files; set that, or remove them");
   }
-  auto sorted = files.all();
+  auto sorted = files.events();
   std::sort(sorted.begin(), sorted.end());
   const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
   if (twice != sorted.end()) throw ConfigError("data: " + twice->string() + " is named for two parts");
+  if (options.items.files.empty() != options.items.features.empty())
+    throw ConfigError("data.items needs files and features; name both, or neither");
+  if (!options.items.files.empty()) files.of_items = events::expand_globs(options.items.files);
   return files;
 }
 
@@ -37,7 +40,7 @@ InputFiles find_files(const DataOptions& options) {
 std::int64_t choose_partitions(const DataOptions& options, const InputFiles& input) {
   if (options.n_partitions > 0) return options.n_partitions;
   std::int64_t bytes = 0;
-  for (const auto& file : input.all()) {
+  for (const auto& file : input.events()) {
     const auto size = static_cast<std::int64_t>(fs::file_size(file));
     const auto extension = file.extension();
     bytes +=

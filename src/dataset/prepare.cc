@@ -10,6 +10,7 @@
 #include "dataset/column_file.h"
 #include "dataset/dataset.h"
 #include "dataset/input_files.h"
+#include "dataset/item_features.h"
 #include "dataset/partitions.h"
 #include "dataset/prepared_format.h"
 #include "dataset/protocol.h"
@@ -60,6 +61,7 @@ class Preparation {
     read();
     choose_cuts();
     count();
+    describe_items();
     write();
     fs::remove_all(scratch());
     return manifest();
@@ -81,6 +83,7 @@ class Preparation {
   std::vector<std::int64_t> n_training_, first_training_;
   std::vector<ItemRow> row_of_item_;
   features::Vocabulary items_;
+  std::optional<dataset::ItemFeatures> item_features_;
   // Counted in write():
   struct PartCounts {
     std::int64_t events = 0, unknown = 0, sequences = 0;
@@ -90,9 +93,16 @@ class Preparation {
 
   [[nodiscard]] fs::path scratch() const { return directory_ / "scratch"; }
 
+  void add_skipped(const events::SkippedRows& skipped) {
+    skipped_.n += skipped.n;
+    for (const auto& example : skipped.examples) {
+      if (skipped_.examples.size() < 10) skipped_.examples.push_back(example);
+    }
+  }
+
   void read() {
     std::int64_t bytes_total = 0;
-    for (const auto& file : files_.all()) bytes_total += static_cast<std::int64_t>(fs::file_size(file));
+    for (const auto& file : files_.events()) bytes_total += static_cast<std::int64_t>(fs::file_size(file));
     Progress progress("reading events", bytes_total, "bytes");
     bool item_is_string = false;
     for (int part = 0; part < 3; ++part) {
@@ -114,10 +124,7 @@ class Preparation {
           seen = blocks.bytes_read();
         }
       }
-      skipped_.n += reader.skipped().n;
-      for (const auto& example : reader.skipped().examples) {
-        if (skipped_.examples.size() < 10) skipped_.examples.push_back(example);
-      }
+      add_skipped(reader.skipped());
       item_is_string = item_is_string || reader.item_column_is_string();
       sequence_is_integer_ = sequence_is_integer_ && reader.sequence_is_integer();
     }
@@ -125,8 +132,9 @@ class Preparation {
     partitions_.finish();
     progress.finish();
     if (partitions_.n_rows() == 0) {
-      throw DataError(files_.all().front().string() + ": no events to prepare (" + std::to_string(files_.all().size()) +
-                      " files read, " + std::to_string(skipped_.n) + " rows skipped)");
+      throw DataError(files_.events().front().string() + ": no events to prepare (" +
+                      std::to_string(files_.events().size()) + " files read, " + std::to_string(skipped_.n) +
+                      " rows skipped)");
     }
     if (skipped_.n > 0) {
       log_warning(with_thousands(skipped_.n) +
@@ -277,6 +285,14 @@ class Preparation {
     write_json(directory_ / dataset::kFeaturesFile, pipeline_.to_json());
   }
 
+  void describe_items() {
+    if (files_.of_items.empty()) return;
+    item_features_ = dataset::read_item_features(options_, files_.of_items, items_);
+    add_skipped(item_features_->skipped);
+    dataset::write_item_features(*item_features_, directory_, scratch());
+    item_features_->columns.clear();
+  }
+
   /// What one partition gives to the prepared files.
   struct Piece {
     std::vector<ItemRow> items;
@@ -403,24 +419,30 @@ class Preparation {
     add_cut("test_from", cuts_.test);
     Json files = Json::object();
     std::string sums = dataset::protocol_of(options_).dump();
-    for (const auto* name : {dataset::kEventsFile, dataset::kSequencesFile, dataset::kItemsFile, dataset::kCountsFile,
-                             dataset::kFeaturesFile}) {
+    std::vector written = {dataset::kEventsFile, dataset::kSequencesFile, dataset::kItemsFile, dataset::kCountsFile,
+                           dataset::kFeaturesFile};
+    if (item_features_) written.insert(written.end(), {dataset::kItemFeaturesFile, dataset::kItemTransformsFile});
+    for (const auto* name : written) {
       const auto path = directory_ / name;
       const auto sum = storage::file_checksum(path);
       files[name] = {{"bytes", fs::file_size(path)}, {"checksum", sum}};
       sums += sum;
     }
+    Json counts = {{"events", n_events_},
+                   {"sequences", n_sequences_},
+                   {"items", items_.size()},
+                   {"events_read", partitions_.n_rows()},
+                   {"sequences_left_out", n_read_sequences_ - n_sequences_},
+                   {"parts", std::move(parts)}};
+    if (item_features_) {
+      counts["item_rows_read"] = item_features_->n_rows;
+      counts["items_not_listed"] = item_features_->n_not_listed;
+    }
     return {{"format", dataset::kFormat},
-            {"version", dataset::kVersion},
+            {"version", item_features_ ? dataset::kVersion : dataset::kVersionWithoutItemFeatures},
             {"fingerprint", storage::checksum(sums)},
-            {"source", dataset::source_of(options_, files_.all())},
-            {"counts",
-             {{"events", n_events_},
-              {"sequences", n_sequences_},
-              {"items", items_.size()},
-              {"events_read", partitions_.n_rows()},
-              {"sequences_left_out", n_read_sequences_ - n_sequences_},
-              {"parts", std::move(parts)}}},
+            {"source", dataset::source_of(options_, files_)},
+            {"counts", std::move(counts)},
             {"protocol", dataset::protocol_of(options_)},
             {"cuts", std::move(cuts)},
             {"sequence_is_integer", sequence_is_integer_},
@@ -430,7 +452,7 @@ class Preparation {
 };
 
 /// The manifest in place when it is of the same configuration and input files, and its files are there.
-std::optional<Json> current_manifest(const DataOptions& options, const std::vector<fs::path>& files) {
+std::optional<Json> current_manifest(const DataOptions& options, const InputFiles& files) {
   try {
     const fs::path directory(options.prepared);
     if (!fs::exists(directory / dataset::kManifestFile)) return std::nullopt;
@@ -456,7 +478,7 @@ Json prepare(const DataOptions& options, int n_threads, bool force) {
   }
   const auto files = find_files(options);
   if (!force) {
-    if (auto manifest = current_manifest(options, files.all())) {
+    if (auto manifest = current_manifest(options, files)) {
       log_info(options.prepared + ": prepared already from the same configuration and files");
       return *manifest;
     }

@@ -14,6 +14,14 @@ namespace segue {
 
 enum class SplitKind { kTime, kLastItem, kLastSequences, kFiles };
 
+/// Section `data.items`: files that say something of items, a row an item, in the form of the files of events.
+struct ItemFileOptions {
+  std::vector<std::string> files;                  ///< globs; empty: items are known by their ids alone
+  std::string column;                              ///< the item's id
+  std::vector<features::FeatureOptions> features;  ///< at least one where there are files
+  void read(config::Section& section);
+};
+
 /// Section `data`: where events are, which columns play which part, filters and split. The configuration is the
 /// protocol.
 struct DataOptions {
@@ -24,6 +32,7 @@ struct DataOptions {
   std::vector<std::string> test_events;  ///< split.kind files
   events::SourceOptions source;
   std::vector<features::FeatureOptions> features;
+  ItemFileOptions items;
   std::int64_t min_sequence_length = 2;  ///< shorter sequences are left out (counted after the item filter)
   std::int64_t max_sequence_length = 0;  ///< longer ones keep their latest events; 0: no limit
   std::int64_t min_item_count = 1;       ///< rarer items (in the training part) become unknown

@@ -1,5 +1,8 @@
 #include "dataset/protocol.h"
 
+#include <filesystem>
+#include <vector>
+
 #include "dataset/prepared_format.h"
 #include "support/storage.h"
 
@@ -16,6 +19,25 @@ const char* name_of(SplitKind kind) {
   return "";
 }
 
+/// Everything that a feature's transform depends on.
+Json described(const std::vector<features::FeatureOptions>& features) {
+  Json list = Json::array();
+  for (const auto& f : features) {
+    list.push_back({f.name, static_cast<int>(f.kind), f.column, f.until, f.context, f.history, f.min_count, f.n_buckets,
+                    f.max_value});
+  }
+  return list;
+}
+
+Json described(const std::vector<std::filesystem::path>& files) {
+  Json list = Json::array();
+  for (const auto& file : files) {
+    list.push_back({std::filesystem::absolute(file).lexically_normal().string(), std::filesystem::file_size(file),
+                    std::filesystem::last_write_time(file).time_since_epoch().count()});
+  }
+  return list;
+}
+
 }  // namespace
 
 Json protocol_of(const DataOptions& options) {
@@ -28,35 +50,34 @@ Json protocol_of(const DataOptions& options) {
   }
   Json features = Json::array();
   for (const auto& feature : options.features) features.push_back(feature.name);
-  return {{"split", std::move(split)},
-          {"min_sequence_length", options.min_sequence_length},
-          {"max_sequence_length", options.max_sequence_length},
-          {"min_item_count", options.min_item_count},
-          {"features", std::move(features)}};
+  Json protocol = {{"split", std::move(split)},
+                   {"min_sequence_length", options.min_sequence_length},
+                   {"max_sequence_length", options.max_sequence_length},
+                   {"min_item_count", options.min_item_count},
+                   {"features", std::move(features)}};
+  for (const auto& feature : options.items.features) protocol["item_features"].push_back(feature.name);
+  return protocol;
 }
 
-std::string source_of(const DataOptions& options, const std::vector<std::filesystem::path>& files) {
+std::string source_of(const DataOptions& options, const InputFiles& files) {
   const auto& source = options.source;
-  Json features = Json::array();
-  for (const auto& f : options.features) {
-    features.push_back({f.name, static_cast<int>(f.kind), f.column, f.until, f.context, f.history, f.min_count,
-                        f.n_buckets, f.max_value});
+  const bool has_items = !options.items.features.empty();
+  Json all = {{"version", has_items ? kVersion : kVersionWithoutItemFeatures},
+              {"protocol", protocol_of(options)},
+              {"columns", {source.sequence_column, source.item_column, source.time_column}},
+              {"form",
+               {static_cast<int>(source.format), source.delimiter, source.header, static_cast<int>(source.on_bad_row),
+                static_cast<int>(source.time_format)}},
+              {"features", described(options.features)},
+              {"globs", {options.events.size(), options.validation_events, options.test_events}},
+              {"n_partitions", options.n_partitions},
+              {"inputs", described(files.events())}};
+  // Only where there is something to say: datasets prepared before item features existed stay up to date.
+  if (has_items) {
+    all["items"] = {{"column", options.items.column},
+                    {"features", described(options.items.features)},
+                    {"inputs", described(files.of_items)}};
   }
-  Json inputs = Json::array();
-  for (const auto& file : files) {
-    inputs.push_back({std::filesystem::absolute(file).lexically_normal().string(), std::filesystem::file_size(file),
-                      std::filesystem::last_write_time(file).time_since_epoch().count()});
-  }
-  const Json all = {{"version", kVersion},
-                    {"protocol", protocol_of(options)},
-                    {"columns", {source.sequence_column, source.item_column, source.time_column}},
-                    {"form",
-                     {static_cast<int>(source.format), source.delimiter, source.header,
-                      static_cast<int>(source.on_bad_row), static_cast<int>(source.time_format)}},
-                    {"features", std::move(features)},
-                    {"globs", {options.events.size(), options.validation_events, options.test_events}},
-                    {"n_partitions", options.n_partitions},
-                    {"inputs", std::move(inputs)}};
   return storage::checksum(all.dump());
 }
 

@@ -1,9 +1,8 @@
 #pragma once
 
-#include <filesystem>
 #include <string>
-#include <vector>
 
+#include "dataset/input_files.h"
 #include "dataset/prepare.h"
 #include "support/json.h"
 
@@ -15,6 +14,6 @@ Json protocol_of(const DataOptions& options);
 
 /// A fingerprint of the whole section `data` and of the input files (names, sizes, times of change): equal means that
 /// preparing again would give the same.
-std::string source_of(const DataOptions& options, const std::vector<std::filesystem::path>& files);
+std::string source_of(const DataOptions& options, const InputFiles& files);
 
 }  // namespace segue::dataset

@@ -1,10 +1,17 @@
 #include "features/feature_pipeline.h"
 
 namespace segue::features {
+namespace {
 
-void FeatureOptions::read(config::Section& section) {
+void read_name(config::Section& section, std::string& name) {
   section.read("name", name,
                {.meaning = "how the feature is called; also its column when none is named", .required = true});
+}
+
+}  // namespace
+
+void FeatureOptions::read(config::Section& section) {
+  read_name(section, name);
   section.read_choice(
       "kind", kind,
       {{"category", FeatureKind::kCategory},
@@ -30,6 +37,25 @@ void FeatureOptions::read(config::Section& section) {
     section.fail("until", "missing; a duration needs the column of its later time");
   if (!context && !history)
     section.fail("history", "a feature that is neither history nor context is of no use; leave it out");
+}
+
+void FeatureOptions::read_of_item(config::Section& section) {
+  read_name(section, name);
+  section.read_choice(
+      "kind", kind,
+      {{"category", FeatureKind::kCategory},
+       {"number", FeatureKind::kNumber},
+       {"bucket", FeatureKind::kBucket},
+       {"hour", FeatureKind::kHour},
+       {"weekday", FeatureKind::kWeekday},
+       {"month", FeatureKind::kMonth}},
+      {.meaning = "category: a word; number: standardised; bucket: a number by quantiles; hour, weekday, month: of a"
+                  " time, UTC (gap and duration are of events)"});
+  section.read("column", column, {.meaning = "column of the item files; empty: the name"});
+  section.read("min_count", min_count,
+               {.meaning = "category: values of fewer items than this are unknown", .unit = "items", .low = 1});
+  section.read("n_buckets", n_buckets, {.meaning = "bucket: how many buckets", .low = 2, .high = 100'000});
+  if (column.empty()) column = name;
 }
 
 }  // namespace segue::features

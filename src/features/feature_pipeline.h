@@ -19,7 +19,7 @@ namespace segue::features {
 /// max_value].
 enum class FeatureKind { kCategory, kNumber, kBucket, kHour, kWeekday, kMonth, kGap, kDuration };
 
-/// One entry of data.features.
+/// One entry of data.features or data.items.features.
 struct FeatureOptions {
   std::string name;
   FeatureKind kind = FeatureKind::kCategory;
@@ -31,6 +31,8 @@ struct FeatureOptions {
   std::int64_t n_buckets = 16;  ///< bucket: quantiles of the training part; gap: log buckets
   std::int64_t max_value = 30;  ///< duration, days
   void read(config::Section& section);
+  /// Of items: no gap, no duration, and no part in the context.
+  void read_of_item(config::Section& section);
 };
 
 /// What a model needs to know of a feature. Code 0 means unknown or missing; numbers are standardised, missing = 0.
@@ -43,7 +45,7 @@ struct FeatureSpec {
   bool operator==(const FeatureSpec&) const = default;
 };
 
-/// A feature of every event: codes or values, [n_events].
+/// A feature of every event or item: codes or values, [n_rows].
 struct FeatureColumn {
   std::vector<std::int32_t> codes;
   std::vector<float> values;
@@ -54,6 +56,7 @@ struct FeatureColumn {
 class FeaturePipeline {
  public:
   FeaturePipeline() = default;
+  /// @param time_column  of the events, for times without a column; empty for items
   explicit FeaturePipeline(std::vector<FeatureOptions> options, std::string time_column);
 
   /// Columns the reader must supply, each once.
@@ -61,7 +64,8 @@ class FeaturePipeline {
   /// Counts values of rows of the training part (is_training[row] != 0); call for every block, then finish_fit().
   void fit(const events::EventTable& table, std::span<const std::uint8_t> is_training);
   void finish_fit();
-  /// Features of the rows, which must be whole sequences in time order; `starts[row] != 0` at the first row of each.
+  /// Features of the rows, which must be whole sequences in time order; `starts[row] != 0` at the first row of each
+  /// (not read for items, where each row stands alone).
   [[nodiscard]] std::vector<FeatureColumn> apply(const events::EventTable& table,
                                                  std::span<const std::uint8_t> starts) const;
   [[nodiscard]] std::vector<FeatureSpec> specs() const;

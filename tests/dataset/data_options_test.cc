@@ -42,6 +42,42 @@ TEST(DataOptions, ReadsTheWholeProtocol) {
   EXPECT_EQ(options.test_from, "2016-09-01");
 }
 
+TEST(DataOptions, ReadsFeaturesOfItems) {
+  const std::string events = "  prepared: p\n  events: a.csv\n  columns: {sequence: s, item: id, time: t}\n  items:\n";
+  const auto options = read(events +
+                            "    files: [m*.csv, n.parquet]\n    features:\n      - {name: genre, min_count: 3}\n"
+                            "      - {name: era, kind: bucket, column: year, n_buckets: 4}\n");
+  EXPECT_EQ(options.items.files.size(), 2U);
+  EXPECT_EQ(options.items.column, "id");  // that of the events
+  ASSERT_EQ(options.items.features.size(), 2U);
+  EXPECT_EQ(options.items.features[0].column, "genre");
+  EXPECT_EQ(options.items.features[0].min_count, 3);
+  EXPECT_EQ(options.items.features[1].kind, features::FeatureKind::kBucket);
+  EXPECT_EQ(options.items.features[1].column, "year");
+  EXPECT_EQ(read(events + "    {files: m.csv, column: movie, features: [{name: genre}]}\n").items.column, "movie");
+}
+
+TEST(DataOptions, RefusesFeaturesOfItemsThatMakeNoSense) {
+  const auto fault = [](const std::string& items) {
+    return message_of<ConfigError>([&] {
+      read("  prepared: p\n  events: a.csv\n  columns: {sequence: s, item: i, time: t}\n  items: " + items + "\n");
+    });
+  };
+  for (const std::string kind : {"gap", "duration"}) {
+    EXPECT_THAT(fault("{files: m.csv, features: [{name: x, kind: " + kind + "}]}"),
+                testing::AllOf(HasSubstr("c.yaml:5:"), HasSubstr("data.items.features[0].kind"),
+                               HasSubstr("none of category, number, bucket, hour, weekday, month")));
+  }
+  for (const std::string key : {"context", "history", "until"}) {
+    EXPECT_THAT(fault("{files: m.csv, features: [{name: x, " + key + ": true}]}"),
+                HasSubstr("unknown key 'data.items.features[0]." + key + "'"));
+  }
+  EXPECT_THAT(fault("{files: m.csv}"), HasSubstr("data.items.features"));
+  EXPECT_THAT(fault("{features: [{name: x}]}"), HasSubstr("data.items.files"));
+  EXPECT_THAT(fault("{files: m.csv, features: [{name: x}, {name: x, kind: number}]}"),
+              HasSubstr("data.items.features[1].name"));
+}
+
 TEST(DataOptions, FailsWhereTheProtocolIsImpossible) {
   const auto fault = [](const std::string& yaml) {
     return message_of<ConfigError>([&] { read("  prepared: p\n  events: a.csv\n" + yaml); });

@@ -64,8 +64,9 @@ inline std::vector<std::string> sequences_of(const Dataset& dataset) {
 
 inline std::string content_of(const std::filesystem::path& directory) {
   std::string sums;
-  for (const auto* name : {"events.arrow", "sequences.arrow", "items.arrow", "items.txt", "features.json"}) {
-    sums += storage::file_checksum(directory / name) + " ";
+  for (const auto* name : {"events.arrow", "sequences.arrow", "items.arrow", "items.txt", "features.json",
+                           "item_features.arrow", "item_features.json"}) {
+    if (std::filesystem::exists(directory / name)) sums += storage::file_checksum(directory / name) + " ";
   }
   return sums;
 }

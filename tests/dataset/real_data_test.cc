@@ -88,5 +88,31 @@ TEST_F(RealData, BookingReadsDatesAndCategories) {
   EXPECT_FALSE(dataset.features()[0].codes.empty());
 }
 
+TEST_F(RealData, MovieLens100kKnowsItsMovies) {
+  options.events = {"${SEGUE_DATA}/ml-100k/ml-100k.inter.gz"};
+  options.source.format = events::Format::kTsv;
+  options.source.on_bad_row = events::OnBadRow::kSkip;  // the years of two movies are no numbers
+  options.source.sequence_column = "user_id:token";
+  options.source.item_column = "item_id:token";
+  options.source.time_column = "timestamp:float";
+  options.validation_fraction = options.test_fraction = 0;
+  options.items.files = {"${SEGUE_DATA}/ml-100k/ml-100k.item.gz"};
+  options.items.column = "item_id:token";
+  features::FeatureOptions year, genres;
+  year.name = "year";
+  year.kind = features::FeatureKind::kNumber;
+  year.column = "release_year:token";
+  genres.name = genres.column = "class:token_seq";
+  options.items.features = {year, genres};
+  const auto manifest = prepare(options, 2);
+  const auto dataset = Dataset::open(options.prepared);
+  EXPECT_EQ(dataset.n_items(), 1682);
+  EXPECT_EQ(manifest.at("counts").at("item_rows_read"), 1680);
+  EXPECT_EQ(manifest.at("counts").at("items_not_listed"), 2);
+  EXPECT_EQ(dataset.item_features()[1].spec.n_codes, 217);  // 216 lists of genres, and unknown
+  // Toy Story, of 1995; the mean of all years is 1989.067857, their deviation 14.301104.
+  EXPECT_NEAR(dataset.item_features()[0].values[static_cast<std::size_t>(dataset.items().find("1"))], 0.414803F, 1e-5F);
+}
+
 }  // namespace
 }  // namespace segue

@@ -141,6 +141,38 @@ TEST(FeaturePipeline, SeesTrainingRowsOnlyAndNoOrder) {
   EXPECT_EQ(pipeline.to_json().dump(), expected);
 }
 
+/// Four items, no sequence and no time of their own; the last stands for one that training does not know.
+events::EventTable table_of_items() {
+  events::EventTable table;
+  table.n_rows = 4;
+  for (const auto* id : {"a", "b", "c", "new"}) table.item.push_back(id);
+  table.columns.resize(3);
+  table.columns[0].name = "genre";
+  for (const auto* value : {"Drama", "Comedy", "Drama", "Noir"}) table.columns[0].text.push_back(value);
+  table.columns[1].name = "year";
+  table.columns[1].type = ColumnType::kNumber;
+  table.columns[1].numbers = {1990, 1994, kNone, 2020};
+  table.columns[2].name = "released";
+  table.columns[2].type = ColumnType::kTime;
+  table.columns[2].times_ms = {1471082700000, 0, events::kMissingTime, 0};
+  return table;
+}
+
+TEST(FeaturePipeline, MakesFeaturesOfItems) {
+  FeaturePipeline pipeline(
+      {option("genre", FeatureKind::kCategory), option("year", FeatureKind::kNumber),
+       option("era", FeatureKind::kBucket, "year"), option("released", FeatureKind::kMonth, "released")},
+      "");
+  const auto table = table_of_items();
+  pipeline.fit(table, std::vector<std::uint8_t>{1, 1, 1, 0});
+  pipeline.finish_fit();
+  const auto made = pipeline.apply(table, std::vector<std::uint8_t>(4, 1));
+  EXPECT_THAT(made[0].codes, ElementsAre(1, 2, 1, 0));     // "Drama" twice, "Comedy" once; "Noir" unknown
+  EXPECT_THAT(made[1].values, ElementsAre(-1, 1, 0, 14));  // mean 1992, deviation 2; missing is 0
+  EXPECT_THAT(made[2].codes, ElementsAre(1, 2, 0, 2));
+  EXPECT_THAT(made[3].codes, ElementsAre(8, 1, 0, 1));  // August, January
+}
+
 TEST(FeaturePipeline, MakesRareValuesUnknown) {
   auto country = option("country", FeatureKind::kCategory);
   country.min_count = 2;
