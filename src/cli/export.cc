@@ -83,6 +83,10 @@ Json bundle_manifest(const RunDirectory& run) {
                                     {"history", spec.history},
                                     {"context", spec.context}});
   }
+  for (const auto& spec : run.model->item_features().specs) {
+    manifest["item_features"].push_back(
+        {{"name", spec.name}, {"categorical", spec.categorical}, {"n_codes", spec.n_codes}});
+  }
   manifest["max_length"] = configuration.training.max_length;
   manifest["data"] = form_of_events(configuration.data.source);
   manifest["recommend"] = recommend_defaults(configuration.recommend, configuration.training.max_length);
@@ -92,6 +96,18 @@ Json bundle_manifest(const RunDirectory& run) {
                          {"epoch", run.training_state.value("epoch", 0)}};
   if (run.manifest.contains("versions")) manifest["versions"] = run.manifest.at("versions");
   return manifest;
+}
+
+/// The tables of item features as the prepared dataset maps them.
+model_file::ItemTables item_tables(const Dataset& dataset) {
+  model_file::ItemTables items{dataset.item_pipeline(), {}};
+  for (const auto& [spec, codes, values] : dataset.item_features()) {
+    const auto bytes = spec.categorical ? std::as_bytes(codes) : std::as_bytes(values);
+    items.tables[spec.name] = {spec.categorical ? model_file::DType::kI32 : model_file::DType::kF32,
+                               {dataset.n_items() + 1},
+                               {reinterpret_cast<const char*>(bytes.data()), bytes.size()}};
+  }
+  return items;
 }
 
 void claim(const std::filesystem::path& out, bool overwrite) {
@@ -121,7 +137,8 @@ void run_export(const ExportArguments& arguments, const GlobalOptions& global) {
   const auto& items = run.dataset.items();
   storage::write_directory_with(arguments.out, [&](const std::filesystem::path& directory) {
     torchscript::write_model(*run.model, directory / "model.pt", items.to_text());
-    model_file::write_bundle_files(directory, bundle_manifest(run), items, run.dataset.pipeline(), weights);
+    model_file::write_bundle_files(directory, bundle_manifest(run), items, run.dataset.pipeline(), weights,
+                                   item_tables(run.dataset));
   });
   print_result(global, {{"bundle", arguments.out},
                         {"items", items.size()},

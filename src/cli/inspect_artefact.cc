@@ -24,6 +24,12 @@ void add_facts(const Json& manifest, Json& result) {
   }
 }
 
+Json names_of(const features::FeaturePipeline& pipeline) {
+  Json names = Json::array();
+  for (const auto& spec : pipeline.specs()) names.push_back(spec.name);
+  return names;
+}
+
 Json inspect_dataset(const fs::path& path) {
   const Dataset dataset = Dataset::open(path, true);
   Json result = {{"kind", "prepared dataset"}, {"path", path.string()}, {"checksums", "good"}};
@@ -31,9 +37,8 @@ Json inspect_dataset(const fs::path& path) {
   result["sequences"] = dataset.n_sequences();
   result["items"] = dataset.n_items();
   result["fingerprint"] = dataset.fingerprint();
-  Json features = Json::array();
-  for (const MappedFeature& feature : dataset.features()) features.push_back(feature.spec.name);
-  result["features"] = features;
+  result["features"] = names_of(dataset.pipeline());
+  result["item_features"] = names_of(dataset.item_pipeline());
   add_facts(dataset.manifest(), result["manifest"]);
   return result;
 }
@@ -68,6 +73,8 @@ Json inspect_bundle(const fs::path& path) {
   Json result = {{"kind", "bundle"}, {"path", path.string()}, {"checksums", "good"}};
   result["items"] = bundle.items.size();
   result["tensors"] = bundle.weights->tensors().size();
+  result["features"] = names_of(bundle.pipeline);
+  result["item_features"] = names_of(bundle.item_pipeline);
   add_facts(bundle.manifest, result["manifest"]);
   return result;
 }

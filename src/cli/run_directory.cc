@@ -73,8 +73,8 @@ RunDirectory open_run(const std::filesystem::path& path, const std::vector<std::
       saved, present, "data", checkpoint_path.string(),
       "the dataset at " + prepared.string() + " was prepared again with other events or another protocol: train anew");
   require_same(saved, present, "model", checkpoint_path.string(), "keep the model section as it was trained");
-  auto model =
-      std::make_unique<models::GruSession>(summary.configuration.model, dataset.n_items(), dataset.pipeline().specs());
+  auto model = std::make_unique<models::GruSession>(summary.configuration.model, dataset.n_items(),
+                                                    dataset.pipeline().specs(), models::ItemFeatures::of(dataset));
   try {
     training::load_parameters(checkpoint, model->parameters(), true);
   } catch (const DataError& error) {

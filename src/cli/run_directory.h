@@ -57,7 +57,7 @@ struct RunSummary {
 RunSummary open_run_summary(const std::filesystem::path& path, const std::vector<std::string>& overrides = {});
 
 /// The identity that a checkpoint carries and that a later command compares: model options and the data it was trained
-/// on.
+/// on, whose fingerprint covers what is known of events and items.
 Json run_identity(const Configuration& configuration, const Dataset& dataset);
 
 }  // namespace segue::cli

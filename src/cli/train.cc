@@ -83,7 +83,8 @@ void run_train(const TrainArguments& arguments, const GlobalOptions& global) {
   const ChosenDevice device = set_up_device(configuration);
   prepare(configuration.data, device.n_threads);
   const Dataset dataset = Dataset::open(configuration.data.prepared);
-  models::GruSession model(configuration.model, dataset.n_items(), dataset.pipeline().specs());
+  models::GruSession model(configuration.model, dataset.n_items(), dataset.pipeline().specs(),
+                           models::ItemFeatures::of(dataset));
   model.initialize(configuration.seed);
   model.to(device.torch_device);
 

@@ -14,6 +14,8 @@ constexpr const char* kManifest = "manifest.json";
 constexpr const char* kWeights = "weights.safetensors";
 constexpr const char* kItems = "items.txt";
 constexpr const char* kFeatures = "features.json";
+constexpr const char* kItemTransforms = "item_features.json";
+constexpr const char* kItemTables = "item_features.safetensors";
 constexpr const char* kScripted = "model.pt";
 constexpr const char* kRemedy = "; copy the bundle again, or make it anew: segue export RUN --out BUNDLE";
 
@@ -59,7 +61,10 @@ Bundle Bundle::open(const std::filesystem::path& directory) {
     throw DataError(where + ": damaged: its content does not match its own checksum" + kRemedy);
   }
   const Json files = json_get<Json>(bundle.manifest, "files", where);
-  for (const char* needed : {kWeights, kItems, kFeatures}) {
+  std::vector<const char*> names = {kWeights, kItems, kFeatures};
+  const bool has_item_features = json_get<int>(bundle.manifest, "version", where) > kBundleVersionWithoutItemFeatures;
+  if (has_item_features) names.insert(names.end(), {kItemTransforms, kItemTables});
+  for (const char* needed : names) {
     if (!files.contains(needed)) throw DataError(where + ": lists no file '" + needed + "'" + kRemedy);
   }
   for (const auto& [name, entry] : files.items()) {
@@ -68,9 +73,15 @@ Bundle Bundle::open(const std::filesystem::path& directory) {
   }
   const auto items_path = directory / kItems;
   bundle.items = features::Vocabulary::from_text(storage::read_file(items_path), items_path.string());
-  const auto features_path = directory / kFeatures;
-  bundle.pipeline = features::FeaturePipeline::from_json(read_json(features_path), features_path.string());
+  const auto read_transforms = [&](const char* name) {
+    return features::FeaturePipeline::from_json(read_json(directory / name), (directory / name).string());
+  };
+  bundle.pipeline = read_transforms(kFeatures);
   bundle.weights = std::make_unique<SafetensorsFile>(directory / kWeights);
+  if (has_item_features) {
+    bundle.item_pipeline = read_transforms(kItemTransforms);
+    bundle.item_features = std::make_unique<SafetensorsFile>(directory / kItemTables);
+  }
   const auto n_items = json_get<std::int64_t>(bundle.manifest, "n_items", where);
   if (n_items != bundle.items.size()) {
     throw DataError(where + ": says " + std::to_string(n_items) + " items, items.txt holds " +
@@ -81,17 +92,24 @@ Bundle Bundle::open(const std::filesystem::path& directory) {
 }
 
 void write_bundle_files(const std::filesystem::path& directory, Json manifest, const features::Vocabulary& items,
-                        const features::FeaturePipeline& pipeline, const std::map<std::string, TensorBytes>& weights) {
+                        const features::FeaturePipeline& pipeline, const std::map<std::string, TensorBytes>& weights,
+                        const ItemTables& item_features) {
+  const bool has_item_features = !item_features.pipeline.specs().empty();
   write_safetensors(directory / kWeights, weights, {});
   storage::write_file(directory / kItems, items.to_text());
   write_json(directory / kFeatures, pipeline.to_json());
+  if (has_item_features) {
+    write_json(directory / kItemTransforms, item_features.pipeline.to_json());
+    write_safetensors(directory / kItemTables, item_features.tables, {});
+  }
 
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
     if (entry.is_regular_file() && entry.path().filename() != kManifest) names.push_back(entry.path().filename());
   }
   std::sort(names.begin(), names.end());
-  Json full = {{"format", kFormat}, {"version", kBundleVersion}};
+  Json full = {{"format", kFormat},
+               {"version", has_item_features ? kBundleVersion : kBundleVersionWithoutItemFeatures}};
   for (const auto& [key, value] : manifest.items()) full[key] = value;
   full["n_items"] = items.size();
   full["items_are_integers"] = items.is_integer;

@@ -25,6 +25,11 @@ bool ends_with(const std::string& text, const std::string& end) {
 
 bool begins_with(const std::string& text, const std::string& begin) { return text.rfind(begin, 0) == 0; }
 
+/// Whether the parameter embeds the codes of a feature, of events or of items.
+bool is_feature(const std::string& name) {
+  return begins_with(name, "features.") || begins_with(name, "item_features.");
+}
+
 at::Tensor unit_rows(const at::Tensor& x) {
   return x / at::linalg_vector_norm(x, 2, at::IntArrayRef{-1}, /*keepdim=*/true).clamp_min(kLengthEpsilon);
 }
@@ -39,18 +44,28 @@ struct Start {
 
 }  // namespace
 
-GruSession::GruSession(GruSessionOptions options, std::int32_t n_items, std::vector<features::FeatureSpec> features)
-    : options_(std::move(options)), n_items_(n_items), features_(std::move(features)) {
+GruSession::GruSession(GruSessionOptions options, std::int32_t n_items, std::vector<features::FeatureSpec> features,
+                       ItemFeatures item_features)
+    : options_(std::move(options)),
+      n_items_(n_items),
+      features_(std::move(features)),
+      item_features_(std::move(item_features)) {
   if (n_items < 1) throw std::invalid_argument("GruSession: the catalogue is empty");
   const std::int64_t e = options_.embedding_dim, hidden = options_.hidden_dim;
   if (e < 1 || hidden < 1 || options_.n_layers < 1 || options_.feature_dim < 1 || options_.feed_forward_dim < 0) {
     throw std::invalid_argument("GruSession: widths and n_layers must be at least 1");
   }
+  item_features_.check(n_items);
   add("item_embedding.weight", {n_items + 1, e});
-  for (const auto& feature : features_) {
-    if (!feature.categorical || (!feature.history && !feature.context)) continue;
-    add("features." + feature.name + ".weight",
+  const auto add_table = [&](const std::string& name, const features::FeatureSpec& feature) {
+    add(name + feature.name + ".weight",
         {feature.n_codes, std::min<std::int64_t>(options_.feature_dim, feature.n_codes)});
+  };
+  for (const auto& feature : item_features_.specs) {
+    if (feature.categorical) add_table("item_features.", feature);
+  }
+  for (const auto& feature : features_) {
+    if (feature.categorical && (feature.history || feature.context)) add_table("features.", feature);
   }
   const auto add_norm = [&](const std::string& name, std::int64_t dim) {
     add(name + ".weight", {dim});
@@ -104,7 +119,7 @@ bool GruSession::has(const std::string& name) const {
 }
 
 std::int64_t GruSession::input_dim() const {
-  std::int64_t dim = options_.embedding_dim;
+  std::int64_t dim = options_.embedding_dim + item_features_.input_dim(options_.feature_dim);
   for (const auto& feature : features_) {
     const std::int64_t width = feature.categorical ? std::min<std::int64_t>(options_.feature_dim, feature.n_codes) : 1;
     dim += width * ((feature.history ? 1 : 0) + (feature.context ? 1 : 0));
@@ -119,7 +134,7 @@ void GruSession::initialize(std::uint64_t seed) {
     Start start;
     if (name == "item_embedding.weight" || name == "output_embedding.weight") {
       start = {Fill::kNormal, options_.init_std};
-    } else if (begins_with(name, "features.")) {
+    } else if (is_feature(name)) {
       start = {Fill::kNormal, 1.0};
     } else if (ends_with(name, "norm.weight")) {
       start = {Fill::kOne, 0};
@@ -178,6 +193,12 @@ at::Tensor GruSession::visited_weights() {
 
 at::Tensor GruSession::input(const batching::Batch& batch) {
   std::vector<at::Tensor> parts{embed_items(batch.items)};
+  for (std::size_t f = 0; f < item_features_.specs.size(); ++f) {
+    const auto& feature = item_features_.specs[f];
+    const at::Tensor column = item_features_.tables[f].index_select(0, batch.items);
+    parts.push_back(feature.categorical ? at::embedding(parameter("item_features." + feature.name + ".weight"), column)
+                                        : column.unsqueeze(1));
+  }
   const auto append = [&](const features::FeatureSpec& feature, const at::Tensor& column) {
     parts.push_back(feature.categorical ? at::embedding(parameter("features." + feature.name + ".weight"), column)
                                         : column.unsqueeze(1));
@@ -258,6 +279,7 @@ void GruSession::to(at::Device device) {
     tensor = tensor.detach().to(device);
     tensor.requires_grad_(true);
   }
+  for (auto& table : item_features_.tables) table = table.to(device);
 }
 
 at::Device GruSession::device() const { return parameters_.front().second.device(); }
@@ -265,8 +287,7 @@ at::Device GruSession::device() const { return parameters_.front().second.device
 double GruSession::flop_per_position() const {
   double weights = 0;
   for (const auto& [name, tensor] : parameters_) {
-    const bool table =
-        name == "item_embedding.weight" || name == "output_embedding.weight" || begins_with(name, "features.");
+    const bool table = name == "item_embedding.weight" || name == "output_embedding.weight" || is_feature(name);
     if (tensor.dim() == 2 && !table) weights += static_cast<double>(tensor.numel());
   }
   return 6 * weights;  // 2 forward, 2 for the gradient of the input, 2 for that of the weights

@@ -10,6 +10,7 @@
 #include "batching/batch.h"
 #include "config/section.h"
 #include "features/feature_pipeline.h"
+#include "models/item_features.h"
 #include "support/json.h"
 
 namespace segue::models {
@@ -38,29 +39,36 @@ struct GruSessionOptions {
 
 /// The session model. With e = embedding_dim, H = hidden_dim, for every position p of a packed batch:
 ///
-///   x  = [item_embedding[item_p]; embedding or value of each history feature; of each context feature]     [input_dim]
-///   x  = dropout_e(x);   x = LN_input(x) if layer_norm;   x = W x + b (input_projection) if residual and input_dim !=
-///   H for l in layers:   y = x, or LN(x) if layer_norm and residual (layers.l.norm)
+///   x  = [item_embedding[item_p]; embedding or value of each feature of item_p; of each history feature of the event;
+///         of each context feature of the next event]                                              [input_dim]
+///   x  = dropout_e(x)
+///   x  = LN_input(x) if layer_norm
+///   x  = W x + b (input_projection) if residual and input_dim != H
+///   for l in layers:   y = x, or LN(x) if layer_norm and residual (layers.l.norm)
 ///                      g = GRU_l(y) (torch's gate order r, z, n and both biases)
 ///                      x = x + dropout_h(g) if residual, else dropout_h(g)
 ///                      if feed_forward_dim:  x = x + dropout_h(W2 gelu(W1 LN(x) + b1) + b2)
 ///   x  = LN_output(x) if layer_norm
-///   v  = W x + b (output_projection) if H != e, else x                                                       [e]
+///   v  = W x + b (output_projection) if H != e, else x                                            [e]
 ///   v  = scale v / |v| if normalize (item vectors then have length 1)
-///   logit_j = <v, o_j> + bias_j + visited_weights[0] [j is the current item] + visited_weights[1] [j visited before,
-///   not current]
+///   logit_j = <v, o_j> + bias_j + visited_weights[0] [j is the current item]
+///                               + visited_weights[1] [j visited before, not current]
 ///
 /// with o = item_embedding (tied) or output_embedding. Parameters, by name (all float32):
-///   item_embedding.weight [n_items+1, e];  features.<name>.weight [n_codes, dim] for each categorical feature (history
-///   and context share it);  input_norm.{weight,bias};  input_projection.{weight,bias}; layers.<l>.norm.{weight,bias};
-///   layers.<l>.gru.{weight_ih [3H, in], weight_hh [3H, H], bias_ih, bias_hh}; layers.<l>.ffn_norm.{weight,bias};
-///   layers.<l>.ffn_in.{weight,bias};  layers.<l>.ffn_out.{weight,bias}; output_norm.{weight,bias};
-///   output_projection.{weight,bias};  output_embedding.weight [n_items, e];  output_bias [n_items]; visited_weights
-///   [2]
+///   item_embedding.weight [n_items+1, e];
+///   item_features.<name>.weight [n_codes, dim] for each categorical feature of items (their codes are no parameters);
+///   features.<name>.weight [n_codes, dim] for each categorical feature of events (history and context share it);
+///   input_norm.{weight,bias};  input_projection.{weight,bias};  layers.<l>.norm.{weight,bias};
+///   layers.<l>.gru.{weight_ih [3H, in], weight_hh [3H, H], bias_ih, bias_hh};  layers.<l>.ffn_norm.{weight,bias};
+///   layers.<l>.ffn_in.{weight,bias};  layers.<l>.ffn_out.{weight,bias};  output_norm.{weight,bias};
+///   output_projection.{weight,bias};  output_embedding.weight [n_items, e];  output_bias [n_items];
+///   visited_weights [2]
 /// Only those that the options call for exist. dim of a feature = min(feature_dim, n_codes).
 class GruSession {
  public:
-  GruSession(GruSessionOptions options, std::int32_t n_items, std::vector<features::FeatureSpec> features);
+  /// @param features  of events;  item_features  of items, [n_items + 1] each
+  GruSession(GruSessionOptions options, std::int32_t n_items, std::vector<features::FeatureSpec> features,
+             ItemFeatures item_features = {});
 
   void initialize(std::uint64_t seed);
   /// Session vectors v of all positions, [n_positions, e], before any visited weights; differentiable when `training`.
@@ -84,6 +92,7 @@ class GruSession {
   [[nodiscard]] const GruSessionOptions& options() const { return options_; }
   [[nodiscard]] std::int32_t n_items() const { return n_items_; }
   [[nodiscard]] const std::vector<features::FeatureSpec>& features() const { return features_; }
+  [[nodiscard]] const ItemFeatures& item_features() const { return item_features_; }
   [[nodiscard]] std::int64_t input_dim() const;
   /// Multiply-adds times 2 of forward and backward for one position, without the output layer.
   [[nodiscard]] double flop_per_position() const;
@@ -106,6 +115,7 @@ class GruSession {
   GruSessionOptions options_;
   std::int32_t n_items_;
   std::vector<features::FeatureSpec> features_;
+  ItemFeatures item_features_;
   std::vector<std::pair<std::string, at::Tensor>> parameters_;
 };
 

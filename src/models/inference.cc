@@ -43,8 +43,8 @@ struct FeatureInput {
 
 struct SessionInference::State {
   GruSessionOptions options;
-  std::int64_t n_items = 0, input_dim = 0;
-  Matrix items;
+  std::int64_t n_items = 0, item_dim = 0, input_dim = 0;
+  Matrix items;  // [n_items + 1, item_dim]: an item's embedding and features side by side, copied at once
   std::vector<FeatureInput> history, context;
   Norm input_norm, output_norm;
   PackedLinear input_projection, output_projection;
@@ -74,7 +74,29 @@ SessionInference::SessionInference(const GruSession& model) : state_(std::make_u
     const at::Tensor& w = tensors.at(weight);
     to = PackedLinear(w.const_data_ptr<float>(), tensors.at(bias).const_data_ptr<float>(), w.size(0), w.size(1));
   };
-  state.items = copy("item_embedding.weight");
+  state.item_dim = state.options.embedding_dim + model.item_features().input_dim(state.options.feature_dim);
+  state.items.resize(static_cast<std::size_t>((state.n_items + 1) * state.item_dim));
+  std::int64_t column = 0;
+  // Columns `column` and on of every item: the row of `table` that is the item's.
+  const auto place = [&](const Matrix& table, std::int64_t width, const auto& row_of) {
+    for (std::int64_t item = 0; item <= state.n_items; ++item)
+      std::copy_n(table.data() + row_of(item) * width, width, state.items.data() + item * state.item_dim + column);
+    column += width;
+  };
+  const auto itself = [](std::int64_t item) { return item; };
+  place(copy("item_embedding.weight"), state.options.embedding_dim, itself);
+  for (std::size_t f = 0; f < model.item_features().specs.size(); ++f) {
+    const auto& feature = model.item_features().specs[f];
+    const at::Tensor table = model.item_features().tables[f].to(at::kCPU).contiguous();
+    if (feature.categorical) {
+      const std::string name = "item_features." + feature.name + ".weight";
+      const auto* codes = table.const_data_ptr<std::int64_t>();
+      place(copy(name), tensors.at(name).size(1), [&](std::int64_t item) { return codes[item]; });
+    } else {
+      const auto* values = table.const_data_ptr<float>();
+      place(Matrix(values, values + table.numel()), 1, itself);
+    }
+  }
   for (const auto& feature : model.features()) {
     FeatureInput from;
     from.categorical = feature.categorical;
@@ -114,14 +136,14 @@ Matrix SessionInference::State::input(const batching::Batch& batch) const {
   if (batch.history.size() != history.size() || batch.context.size() != context.size()) {
     throw std::invalid_argument("SessionInference: the batch has other features than the model");
   }
-  const std::int64_t n = batch.n_positions(), e = options.embedding_dim;
+  const std::int64_t n = batch.n_positions();
   Matrix x(static_cast<std::size_t>(n * input_dim));
   const auto* rows = batch.items.const_data_ptr<std::int64_t>();
   for (std::int64_t p = 0; p < n; ++p) {
     if (rows[p] < 0 || rows[p] > n_items) throw std::invalid_argument("SessionInference: item row out of range");
-    std::copy_n(items.data() + rows[p] * e, e, x.data() + p * input_dim);
+    std::copy_n(items.data() + rows[p] * item_dim, item_dim, x.data() + p * input_dim);
   }
-  std::int64_t column = e;
+  std::int64_t column = item_dim;
   const auto append = [&](const FeatureInput& from, const at::Tensor& values) {
     for (std::int64_t p = 0; p < n; ++p) {
       float* out = x.data() + p * input_dim + column;

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <cstring>
+#include <stdexcept>
 
 #include "support/errors.h"
 
@@ -12,6 +13,28 @@ namespace {
 std::vector<float> to_floats(const at::Tensor& tensor) {
   const auto dense = tensor.to(at::kCPU, at::kFloat).contiguous();
   return {dense.data_ptr<float>(), dense.data_ptr<float>() + dense.numel()};
+}
+
+/// The tables of the bundle, as the specs of its transforms say.
+models::ItemFeatures item_features_of(const model_file::Bundle& bundle) {
+  models::ItemFeatures features;
+  const std::int64_t n = bundle.items.size() + 1;
+  for (const auto& spec : bundle.item_pipeline.specs()) {
+    using model_file::DType;
+    const auto& stored = bundle.item_features->expect(spec.name, spec.categorical ? DType::kI32 : DType::kF32, {n});
+    std::vector<std::int32_t> codes;
+    std::vector<float> values;
+    const auto copy = [&](auto& numbers) {
+      numbers.resize(static_cast<std::size_t>(n));
+      std::memcpy(numbers.data(), stored.bytes.data(), stored.bytes.size());
+    };
+    if (spec.categorical)
+      copy(codes);
+    else
+      copy(values);
+    features.add(spec, codes, values);
+  }
+  return features;
 }
 
 }  // namespace
@@ -26,8 +49,15 @@ BundleModel BundleModel::open(const std::filesystem::path& directory) {
                     "', which this Segue does not know; update the program");
   const auto options = models::GruSessionOptions::from_json(json_get<Json>(described, "options", where), where);
   BundleModel opened{std::move(bundle), nullptr, nullptr, {}, {}, {}};
-  opened.model =
-      std::make_unique<models::GruSession>(options, opened.bundle.items.size(), opened.bundle.pipeline.specs());
+  auto item_features = item_features_of(opened.bundle);
+  try {
+    item_features.check(opened.bundle.items.size());
+  } catch (const std::invalid_argument& fault) {
+    throw DataError((directory / "item_features.safetensors").string() + ": " + fault.what() +
+                    "; make the bundle anew: segue export RUN --out BUNDLE");
+  }
+  opened.model = std::make_unique<models::GruSession>(options, opened.bundle.items.size(),
+                                                      opened.bundle.pipeline.specs(), std::move(item_features));
   const at::NoGradGuard no_grad;
   for (const auto& [name, parameter] : opened.model->parameters()) {
     const auto& stored = opened.bundle.weights->expect(name, model_file::DType::kF32, parameter.sizes().vec());

@@ -15,9 +15,10 @@ constexpr const char* kReadme =
     "for live sessions.\n"
     "items: int64 rows [batch, time], row -> id in the extra file items.txt (one JSON string a line); the row after "
     "the last one stands\n"
-    "for an unknown item. history and context: one [batch, time] tensor a feature, int64 codes or float values, as "
-    "features.json of the\n"
-    "bundle transforms them; the context of an event is the next event's.\n";
+    "for an unknown item. What is known of items is inside, by their rows. history and context: one [batch, time] "
+    "tensor a feature,\n"
+    "int64 codes or float values, as features.json of the bundle transforms them; the context of an event is the next "
+    "event's.\n";
 
 }  // namespace
 
@@ -27,6 +28,9 @@ void write_model(const models::GruSession& model, const std::filesystem::path& p
   for (const auto& [name, parameter] : model.parameters()) {
     module.register_parameter(attribute_name(name), parameter.detach().to(at::kCPU).clone(), /*is_buffer=*/false);
   }
+  const auto& items = model.item_features();
+  for (std::size_t f = 0; f < items.specs.size(); ++f)
+    module.register_buffer(attribute_name(item_table(items.specs[f].name)), items.tables[f].to(at::kCPU).clone());
   module.define(source_text(model));
   torch::jit::ExtraFilesMap extra{{"items.txt", items_text}, {"README", kReadme}};
   try {

@@ -11,7 +11,10 @@ namespace segue::torchscript {
 /// feature's name) by their code, "_x20".
 std::string attribute_name(const std::string& parameter);
 
-/// The module's Python-like source: methods over the parameters of `model`.
+/// The buffer that holds an item feature's codes or values by row, before attribute_name().
+std::string item_table(const std::string& feature);
+
+/// The module's Python-like source: methods over the parameters and item tables of `model`.
 /// Stock operators only, so that anyone's torch.jit.load takes it.
 std::string source_text(const models::GruSession& model);
 

@@ -36,6 +36,14 @@ bool has(const models::GruSession& model, const std::string& name) {
 std::string input_method(const models::GruSession& model) {
   std::string text = "def inputs(self, items: Tensor, history: List[Tensor], context: List[Tensor]) -> Tensor:\n";
   text += "    parts = [torch.embedding(" + attribute("item_embedding.weight") + ", items)]\n";
+  for (const auto& feature : model.item_features().specs) {
+    const auto column = attribute(item_table(feature.name)) + "[items]";
+    if (feature.categorical)
+      text += "    parts.append(torch.embedding(" + attribute("item_features." + feature.name + ".weight") + ", " +
+              column + "))\n";
+    else
+      text += "    parts.append(" + column + ".unsqueeze(2))\n";
+  }
   int n_history = 0, n_context = 0;
   const auto append = [&](const features::FeatureSpec& feature, const std::string& column) {
     if (feature.categorical)
@@ -141,6 +149,8 @@ std::string attribute_name(const std::string& parameter) {
   }
   return name;
 }
+
+std::string item_table(const std::string& feature) { return "item_features." + feature + ".table"; }
 
 std::string source_text(const models::GruSession& model) {
   const auto& options = model.options();

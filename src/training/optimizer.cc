@@ -31,7 +31,8 @@ double sum_over(const at::Tensor& values) {
 }  // namespace
 
 bool Optimizer::decays(const std::string& name, std::int64_t n_dims) {
-  return n_dims >= 2 && name.find("embedding") == std::string::npos && !name.starts_with("features.");
+  return n_dims >= 2 && name.find("embedding") == std::string::npos && !name.starts_with("features.") &&
+         !name.starts_with("item_features.");
 }
 
 Optimizer::Optimizer(Parameters parameters, const TrainingOptions& options) : options_(options) {

@@ -58,9 +58,39 @@ TEST_F(BundleTest, RoundTrip) {
   EXPECT_EQ(bundle.items.id(2), "400");
   EXPECT_TRUE(bundle.items.is_integer);
   EXPECT_TRUE(bundle.pipeline.specs().empty());
+  EXPECT_TRUE(bundle.item_pipeline.specs().empty());
+  EXPECT_EQ(bundle.item_features, nullptr);
   EXPECT_EQ(bundle.weights->expect("w", DType::kF32, {4}).bytes.size(), 16u);
   EXPECT_EQ(bundle.manifest.at("files").size(), 4u);
   EXPECT_EQ(bundle.manifest.at("files").at("model.pt").at("bytes"), 8);
+}
+
+TEST_F(BundleTest, CarriesItemFeatures) {
+  features::Vocabulary items;
+  for (const char* id : {"12", "7", "400"}) items.add(id);
+  features::FeatureOptions genre;
+  genre.name = "genre";
+  const std::vector<std::int32_t> codes = {1, 0, 1, 0};
+  const ItemTables tables{features::FeaturePipeline({genre}, ""),
+                          {{"genre", {DType::kI32, {4}, {reinterpret_cast<const char*>(codes.data()), 16}}}}};
+  const Json manifest = {{"model", {{"kind", "gru_session"}}}};
+  write_bundle_files(bundle_, manifest, items, features::FeaturePipeline(), {}, tables);
+  const auto bundle = Bundle::open(bundle_);
+  EXPECT_EQ(bundle.manifest.at("version"), 2);  // a program that knows no item features must not take it
+  ASSERT_EQ(bundle.item_pipeline.specs().size(), 1u);
+  EXPECT_EQ(bundle.item_pipeline.specs()[0].name, "genre");
+  EXPECT_EQ(std::memcmp(bundle.item_features->expect("genre", DType::kI32, {4}).bytes.data(), codes.data(), 16), 0);
+  for (const std::string name : {"item_features.json", "item_features.safetensors"}) {
+    const auto whole = read(name);
+    auto damaged = whole;
+    damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 1);
+    write(name, damaged);
+    EXPECT_THAT(failure(), AllOf(HasSubstr((bundle_ / name).string()), HasSubstr("checksum")));
+    std::filesystem::remove(bundle_ / name);
+    EXPECT_THAT(failure(), AllOf(HasSubstr((bundle_ / name).string()), HasSubstr("missing")));
+    write(name, whole);
+  }
+  EXPECT_EQ(failure(), "no failure");
 }
 
 TEST_F(BundleTest, LivesWithoutTheScriptedModel) {

@@ -25,6 +25,7 @@ struct World {
       items.push_back(static_cast<std::int32_t>(random.below(kItems + 1)));
       codes.push_back(static_cast<std::int32_t>(random.below(6)));
       values.push_back(static_cast<float>(random.normal()));
+      if (i % 7 == 2) items.back() = kItems;  // every history of some length meets the unknown item
     }
     columns.specs = {{"month", true, 6, true, true}, {"price", false, 0, false, true}};
     columns.codes = {codes.data(), nullptr};
@@ -37,6 +38,21 @@ struct World {
     return batching::make_batch(views, columns, {kItems, false});
   }
 };
+
+/// A category and a number of every item, and of the unknown one.
+ItemFeatures item_features() {
+  Random random(12);
+  std::vector<std::int32_t> codes;
+  std::vector<float> values;
+  for (std::int32_t item = 0; item <= kItems; ++item) {
+    codes.push_back(static_cast<std::int32_t>(random.below(12)));
+    values.push_back(static_cast<float>(random.normal()));
+  }
+  ItemFeatures features;
+  features.add({"genre", true, 12, false, true}, codes, {});
+  features.add({"year", false, 0, false, true}, {}, values);
+  return features;
+}
 
 std::vector<GruSessionOptions> variants() {
   GruSessionOptions plain;
@@ -56,20 +72,22 @@ std::vector<GruSessionOptions> variants() {
 TEST(SessionInference, EqualsTheModel) {
   const World world;
   for (const auto& options : variants()) {
-    GruSession model(options, kItems, world.columns.specs);
-    model.initialize(5);
-    const auto batch = world.batch({world.view(0, 7), world.view(30, 1), world.view(50, 7), world.view(90, 4)});
-    const at::Tensor expected = model.last(batch);
-    at::Tensor got = at::empty_like(expected);
-    SessionInference(model).last(batch, got.mutable_data_ptr<float>());
-    EXPECT_TRUE(at::allclose(got, expected, 1e-4, 1e-5)) << (got - expected).abs().max();
+    for (const auto& items : {ItemFeatures(), item_features()}) {
+      GruSession model(options, kItems, world.columns.specs, items);
+      model.initialize(5);
+      const auto batch = world.batch({world.view(0, 7), world.view(30, 1), world.view(50, 7), world.view(90, 4)});
+      const at::Tensor expected = model.last(batch);
+      at::Tensor got = at::empty_like(expected);
+      SessionInference(model).last(batch, got.mutable_data_ptr<float>());
+      EXPECT_TRUE(at::allclose(got, expected, 1e-4, 1e-5)) << (got - expected).abs().max();
+    }
   }
 }
 
 TEST(SessionInference, NeighboursNeverChangeABit) {
   const World world;
   for (const auto& options : variants()) {
-    GruSession model(options, kItems, world.columns.specs);
+    GruSession model(options, kItems, world.columns.specs, item_features());
     model.initialize(5);
     const SessionInference inference(model);
     const auto e = static_cast<std::size_t>(options.embedding_dim);
@@ -93,6 +111,58 @@ TEST(SessionInference, NeighboursNeverChangeABit) {
       }
     }
   }
+}
+
+/// What is known of an item, written beside each of its events, is a history feature: the same numbers, and the same
+/// gradients.
+TEST(GruSession, ReadsFeaturesOfItemsAsThoseOfTheirEvents) {
+  const World world;
+  const auto items = item_features();
+  std::vector<std::int32_t> codes;
+  std::vector<float> values;
+  for (const auto item : world.items) {
+    codes.push_back(static_cast<std::int32_t>(items.tables[0][item].item<std::int64_t>()));
+    values.push_back(items.tables[1][item].item<float>());
+  }
+  batching::FeatureColumns columns;
+  columns.specs = {{"genre", true, 12, false, true}, {"year", false, 0, false, true}};
+  columns.codes = {codes.data(), nullptr};
+  columns.values = {nullptr, values.data()};
+  const std::vector<batching::SequenceView> views = {world.view(0, 9), world.view(20, 3), world.view(40, 30)};
+  for (const auto& options : variants()) {
+    GruSession of_items(options, kItems, {}, items), of_events(options, kItems, columns.specs);
+    of_items.initialize(5);
+    of_events.initialize(5);
+    ASSERT_EQ(of_items.parameters().size(), of_events.parameters().size());
+    EXPECT_EQ(of_items.parameters()[1].first, "item_features.genre.weight");
+    EXPECT_EQ(of_events.parameters()[1].first, "features.genre.weight");
+    const at::Tensor a = of_items.forward(batching::make_batch(views, {}, {kItems, false}), true);
+    const at::Tensor b = of_events.forward(batching::make_batch(views, columns, {kItems, false}), true);
+    EXPECT_TRUE(at::equal(a, b));
+    EXPECT_EQ(of_items.flop_per_position(), of_events.flop_per_position());
+    const auto gradient = [](const at::Tensor& vectors, const GruSession& model) {
+      return torch::autograd::grad({vectors.sum()}, {model.parameters()[1].second})[0];
+    };
+    EXPECT_TRUE(at::equal(gradient(a, of_items), gradient(b, of_events)));
+    EXPECT_GT(gradient(of_items.forward(batching::make_batch(views, {}, {kItems, false}), true), of_items)
+                  .abs()
+                  .sum()
+                  .item<float>(),
+              0);
+  }
+}
+
+TEST(GruSession, RefusesTablesThatDoNotFitTheItems) {
+  const GruSessionOptions options;
+  const auto with = [&](std::int32_t n_codes, std::vector<std::int32_t> codes) {
+    ItemFeatures features;
+    features.add({"genre", true, n_codes, false, true}, codes, {});
+    return GruSession(options, 2, {}, features);
+  };
+  EXPECT_NO_THROW(with(4, {0, 3, 0}));
+  EXPECT_THROW(with(4, {0, 3}), std::invalid_argument);     // no row for the unknown item
+  EXPECT_THROW(with(4, {0, 4, 0}), std::invalid_argument);  // no such code
+  EXPECT_THROW(with(4, {0, -1, 0}), std::invalid_argument);
 }
 
 TEST(GruSession, GradientsAreSparseByRowsOnRequest) {

@@ -31,9 +31,9 @@ def read_weights(path):
     header.pop("__metadata__", None)
     tensors = {}
     for name, entry in header.items():
-        assert entry["dtype"] == "F32", name
         begin, end = entry["data_offsets"]
-        tensors[name] = Tensor(entry["shape"], list(array.array("f", content[8 + length:][begin:end])))
+        code = {"F32": "f", "I32": "i"}[entry["dtype"]]
+        tensors[name] = Tensor(entry["shape"], list(array.array(code, content[8 + length:][begin:end])))
     return tensors
 
 
@@ -64,16 +64,25 @@ class Bundle:
         self.transforms = json.loads((directory / "features.json").read_text())
         self.weights = read_weights(directory / "weights.safetensors")
         self.columns = self.manifest["data"]["columns"]
+        self.item_specs = self.manifest.get("item_features", [])
+        self.item_tables = {}
+        if self.item_specs:
+            self.item_transforms = json.loads((directory / "item_features.json").read_text())
+            self.item_tables = read_weights(directory / "item_features.safetensors")
 
     # Features
 
-    def code(self, transform, row, before):
-        """The code or value of one event (a dict of texts); `before` is the event before it, or None."""
+    def code(self, transform, row, before=None):
+        """The code or value of one event or item (a dict of texts); `before` is the event before it, or None."""
         kind, column = transform["kind"], transform.get("column")
         time = self.transforms["time_column"]
         if kind == "category":
             values = transform["values"]
             return values.index(row[column]) + 1 if row[column] in values else 0
+        if kind == "number":
+            return (float(row[column]) - transform["mean"]) / transform["deviation"] if row[column] else 0.0
+        if kind == "bucket":
+            return bisect.bisect_left(transform["edges"], float(row[column])) + 1 if row[column] else 0
         if kind == "month":
             return int(row[column or time][5:7])
         if kind == "gap":
@@ -130,6 +139,9 @@ class Bundle:
         states = [[0.0] * o["hidden_dim"] for _ in range(o["n_layers"])]
         for item, past, ahead in zip(items, history, context):
             x = list(self.weights["item_embedding.weight"].row(item))
+            for spec in self.item_specs:
+                value = self.item_tables[spec["name"]].numbers[item]
+                x += self.weights[f"item_features.{spec['name']}.weight"].row(value) if spec["categorical"] else [value]
             for codes, part in ((past, "history"), (ahead, "context")):
                 for code, spec in zip(codes, [spec for spec in specs if spec[part]]):
                     x += self.weights[f"features.{spec['name']}.weight"].row(code) if spec["categorical"] else [code]

@@ -1,4 +1,5 @@
 """A bundle scored in plain Python gives the ids of `segue recommend`, and its scores within 1e-5."""
+import csv
 import pathlib
 import sys
 import tempfile
@@ -31,6 +32,24 @@ class PlainPythonTest(unittest.TestCase):
     def test_a_model_with_everything(self):
         self.assertIn("deep", MODELS)
         self.check("deep")
+
+    def test_a_model_that_reads_features_of_items(self):
+        self.check("items")
+
+    def test_the_tables_are_what_the_transforms_make_of_the_item_file(self):
+        with tempfile.TemporaryDirectory() as work:
+            directory, _, _ = make(work, "items")
+            bundle = Bundle(directory)
+            with open(directory.parent / "data" / "cities.csv", newline="") as file:
+                cities = {row["city"]: row for row in csv.DictReader(file)}
+            self.assertEqual([spec["name"] for spec in bundle.item_specs], ["country", "size", "north"])
+            self.assertGreater(len(bundle.items), 100)
+            for transform in bundle.item_transforms["features"]:
+                table = bundle.item_tables[transform["name"]].numbers
+                self.assertEqual(table[len(bundle.items)], 0)
+                for row, item in enumerate(bundle.items):
+                    self.assertAlmostEqual(table[row], bundle.code(transform, cities[item]), delta=2e-6, msg=item)
+                self.assertGreater(len(set(table)), 3)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,9 @@ class ScriptedModelTest(unittest.TestCase):
     def test_a_model_with_everything(self):
         self.check("deep")
 
+    def test_a_model_that_reads_features_of_items(self):
+        self.check("items")
+
 
 if __name__ == "__main__":
     unittest.main()

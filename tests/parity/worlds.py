@@ -17,15 +17,26 @@ MODELS = {
     "plain": "embedding_dim: 12, hidden_dim: 16, visited_weights: true",
     "deep": "embedding_dim: 12, hidden_dim: 20, n_layers: 2, layer_norm: true, residual: true, feed_forward_dim: 24, tied: false, "
             "normalize: true, scale: 9.7",
+    "items": "embedding_dim: 12, hidden_dim: 16, feature_dim: 5, layer_norm: true",
 }
+ITEMS = """\
+  items:
+    files: {work}/data/cities.csv
+    column: city
+    features:
+      - {{name: country, kind: category, min_count: 2}}
+      - {{name: size, kind: number, column: population}}
+      - {{name: north, kind: bucket, column: latitude, n_buckets: 6}}
+"""
 
 
-def edited(text, model):
+def edited(text, model, work):
     head, rest = text.split("  features:\n")
     tail = rest[rest.index("  split:"):]
     head = head.replace("item: city,", "item: city_id,")
     before, after = tail.split("model:\n")
-    return head + FEATURES + before + "model: {kind: gru_session, " + MODELS[model] + "}\n" + after[after.index("training:"):]
+    items = ITEMS.format(work=work) if model == "items" else ""
+    return head + FEATURES + items + before + "model: {kind: gru_session, " + MODELS[model] + "}\n" + after[after.index("training:"):]
 
 
 def make(work, model):
@@ -33,7 +44,7 @@ def make(work, model):
     work = pathlib.Path(work) / model
     work.mkdir(parents=True)
     make_world(work, trips=1500, tests=60)
-    config = write_config(work, epochs=2, edit=lambda text: edited(text, model))
+    config = write_config(work, epochs=2, edit=lambda text: edited(text, model, work))
     good("prepare", config)
     good("train", config)
     good("export", work / "run", "--out", work / "bundle")

@@ -95,7 +95,22 @@ class RecommendTest : public ::testing::Test {
     options.embedding_dim = 8;
     options.hidden_dim = 12;
     options.visited_weights = true;
-    model_ = std::make_unique<models::GruSession>(options, kItems, pipeline.specs());
+    features::FeatureOptions kind;
+    kind.name = kind.column = "kind";
+    features::FeaturePipeline item_pipeline({kind}, "");
+    events::EventTable item_table;
+    item_table.n_rows = kItems;
+    item_table.columns.resize(1);
+    item_table.columns[0].name = "kind";
+    for (int i = 0; i < kItems; ++i) item_table.columns[0].text.push_back(i % 3 == 0 ? "hotel" : "hostel");
+    item_pipeline.fit(item_table, std::vector<std::uint8_t>(kItems, 1));
+    item_pipeline.finish_fit();
+    std::vector<std::int32_t> kinds;
+    for (int i = 0; i < kItems; ++i) kinds.push_back(i % 3 == 0 ? 2 : 1);
+    kinds.push_back(0);  // the unknown item
+    models::ItemFeatures item_features;
+    item_features.add(item_pipeline.specs()[0], kinds, {});
+    model_ = std::make_unique<models::GruSession>(options, kItems, pipeline.specs(), item_features);
     model_->initialize(4);
     std::map<std::string, model_file::TensorBytes> weights;
     Random random(2);
@@ -107,7 +122,9 @@ class RecommendTest : public ::testing::Test {
     }
     Json manifest;
     manifest["model"] = {{"kind", "gru_session"}, {"options", options.to_json()}};
-    model_file::write_bundle_files(directory_ / "bundle", manifest, items, pipeline, weights);
+    const std::string_view bytes(reinterpret_cast<const char*>(kinds.data()), kinds.size() * sizeof(kinds[0]));
+    model_file::write_bundle_files(directory_ / "bundle", manifest, items, pipeline, weights,
+                                   {item_pipeline, {{"kind", {model_file::DType::kI32, {kItems + 1}, bytes}}}});
   }
 
   void write_histories(const std::string& name, int first, int last) {
@@ -401,6 +418,27 @@ TEST_F(RecommendTest, WeightsOfAnotherModelAreRefused) {
     FAIL() << "accepted";
   } catch (const DataError& error) {
     EXPECT_THAT(error.what(), HasSubstr("weights.safetensors"));
+  }
+}
+
+TEST_F(RecommendTest, AnItemTableOfAnotherCatalogueIsRefused) {
+  // As whole as before by its checksums, but a code that the transforms do not know.
+  const auto path = directory_ / "bundle" / "item_features.safetensors";
+  std::vector<std::int32_t> kinds(kItems + 1, 7);
+  const std::string_view bytes(reinterpret_cast<const char*>(kinds.data()), kinds.size() * sizeof(kinds[0]));
+  model_file::write_safetensors(path, {{"kind", {model_file::DType::kI32, {kItems + 1}, bytes}}}, {});
+  auto manifest = read_json(directory_ / "bundle" / "manifest.json");
+  manifest["files"]["item_features.safetensors"] = {{"bytes", fs::file_size(path)},
+                                                    {"xxh3", storage::file_checksum(path)}};
+  manifest.erase("checksum");
+  manifest["checksum"] = storage::checksum(manifest.dump());
+  write_json(directory_ / "bundle" / "manifest.json", manifest);
+  try {
+    run("all.csv", "out", csv_options());
+    FAIL() << "accepted";
+  } catch (const DataError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("item_features.safetensors"));
+    EXPECT_THAT(error.what(), HasSubstr("segue export"));
   }
 }
 

@@ -34,6 +34,21 @@ std::vector<features::FeatureSpec> feature_specs() {
           {"unused", true, 3, false, false}};
 }
 
+/// What is known of the items, the unknown one too; names that are no identifiers.
+models::ItemFeatures item_features() {
+  Random random(21);
+  std::vector<std::int32_t> codes;
+  std::vector<float> values;
+  for (std::int32_t item = 0; item <= kItems; ++item) {
+    codes.push_back(static_cast<std::int32_t>(random.below(5)));
+    values.push_back(static_cast<float>(random.normal()));
+  }
+  models::ItemFeatures features;
+  features.add({"a genre: \"noir\"", true, 5, false, true}, codes, {});
+  features.add({"year", false, 0, false, true}, {}, values);
+  return features;
+}
+
 /// Some histories of lengths 1 to 6, with the event to predict behind each.
 struct Histories {
   std::vector<std::int64_t> lengths = {3, 1, 6, 2, 6};
@@ -156,7 +171,9 @@ class AuthorTest : public ::testing::TestWithParam<OptionSet> {
     options.feature_dim = 3;
     GetParam().change(options);
     const auto specs = options.embedding_dim == 5 ? std::vector<features::FeatureSpec>() : feature_specs();
-    model_ = std::make_unique<models::GruSession>(options, kItems, specs);
+    const bool of_items = GetParam().name.find("item_features") != std::string::npos;
+    model_ = std::make_unique<models::GruSession>(options, kItems, specs,
+                                                  of_items ? item_features() : models::ItemFeatures());
     model_->initialize(11);
     // Biases and scales start at 0 and 1: other numbers show whether each is read at its place.
     Random random(5);
@@ -266,6 +283,12 @@ INSTANTIATE_TEST_SUITE_P(Options, AuthorTest,
                                                        o.output_bias = false;
                                                      }},
                                            OptionSet{"features", [](Options&) {}},
+                                           OptionSet{"item_features", [](Options&) {}},
+                                           OptionSet{"item_features_alone",
+                                                     [](Options& o) {
+                                                       o.embedding_dim = 5;
+                                                       o.layer_norm = true;
+                                                     }},
                                            OptionSet{"two_layers_visited",
                                                      [](Options& o) {
                                                        o.n_layers = 2;

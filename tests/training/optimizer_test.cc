@@ -135,7 +135,8 @@ TEST(Optimizer, AGradientThatIsNotFiniteChangesNothing) {
 TEST(Optimizer, DecaysMatricesOfTheBodyAlone) {
   EXPECT_TRUE(Optimizer::decays("layers.0.gru.weight_hh", 2));
   EXPECT_TRUE(Optimizer::decays("output_projection.weight", 2));
-  for (const char* name : {"item_embedding.weight", "output_embedding.weight", "features.month.weight"})
+  for (const char* name :
+       {"item_embedding.weight", "output_embedding.weight", "features.month.weight", "item_features.genre.weight"})
     EXPECT_FALSE(Optimizer::decays(name, 2)) << name;
   EXPECT_FALSE(Optimizer::decays("layers.0.norm.weight", 1));
 }
