@@ -183,6 +183,15 @@ std::optional<at::Tensor> if_defined(const at::Tensor& tensor) {
   return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::nullopt;
 }
 
+/// Gradients that the forward pass formed already, times that of the loss: the last step of backward() has 1 there, and
+/// then nothing is copied. Reading it waits for a device, so elsewhere the product is taken.
+variable_list scaled(variable_list gradients, const at::Tensor& upstream) {
+  if (upstream.is_cpu() && upstream.item<float>() == 1.0F) return gradients;
+  for (at::Tensor& gradient : gradients)
+    if (gradient.defined()) gradient = gradient * upstream;
+  return gradients;
+}
+
 struct CrossEntropy : public torch::autograd::Function<CrossEntropy> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& vectors, const at::Tensor& items,
                             const std::optional<at::Tensor>& bias, const std::optional<at::Tensor>& visited_weights,
@@ -198,37 +207,33 @@ struct CrossEntropy : public torch::autograd::Function<CrossEntropy> {
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& upstream) {
-    variable_list gradients = context->get_saved_variables();
-    for (at::Tensor& gradient : gradients)
-      if (gradient.defined()) gradient = gradient * upstream[0];
+    const variable_list gradients = scaled(context->get_saved_variables(), upstream[0]);
     return {gradients[0], gradients[1], gradients[2], gradients[3], {}, {}, {}};
   }
 };
 
+/// Scores of a block of positions against the negatives, and what the loss makes of them.
 struct SampledLoss : public torch::autograd::Function<SampledLoss> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& vectors, const at::Tensor& target_vectors,
-                            const std::optional<at::Tensor>& given_target_bias, const at::Tensor& negative_vectors,
-                            const std::optional<at::Tensor>& given_negative_bias, const SampledLayer* layer,
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& vectors, const at::Tensor& item_vectors,
+                            const std::optional<at::Tensor>& given_bias, const SampledLayer* layer,
                             const at::Tensor* log_q, const SampledLossOptions* options) {
-    const at::Tensor target_bias = given_target_bias.value_or(at::Tensor());
-    const at::Tensor negative_bias = given_negative_bias.value_or(at::Tensor());
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
-    const std::int64_t n = vectors.size(0), m = negative_vectors.size(0);
-    const at::Tensor v = vectors.contiguous();
+    const at::Tensor v = vectors.contiguous(), bias = given_bias.value_or(at::Tensor());
+    const std::int64_t n = v.size(0), first = layer->targets_are_negatives ? 0 : n, m = item_vectors.size(0) - first;
+    const at::Tensor target_vectors = item_vectors.narrow(0, 0, n), negative_vectors = item_vectors.narrow(0, first, m);
     at::Tensor scores, low_v, low_negatives;
     if (options->bf16) {
       low_v = v.to(at::kBFloat16), low_negatives = negative_vectors.to(at::kBFloat16);
       scores = at::mm(low_v, low_negatives.t()).to(at::kFloat);
-      if (negative_bias.defined()) scores.add_(negative_bias);
+      if (bias.defined()) scores.add_(bias.narrow(0, first, m));
     } else {
-      scores =
-          negative_bias.defined() ? at::addmm(negative_bias, v, negative_vectors.t()) : at::mm(v, negative_vectors.t());
+      scores = bias.defined() ? at::addmm(bias.narrow(0, first, m), v, negative_vectors.t())
+                              : at::mm(v, negative_vectors.t());
     }
     at::Tensor positive = (v * target_vectors).sum(1);
-    if (target_bias.defined()) positive.add_(target_bias);
-    const at::Tensor negatives = layer->negatives.to(at::kInt);
-    const auto* negative = negatives.const_data_ptr<std::int32_t>();
-    const auto* target = layer->targets.const_data_ptr<std::int64_t>();
+    if (bias.defined()) positive.add_(bias.narrow(0, 0, n));
+    const at::Tensor items = layer->items.to(at::kInt);
+    const auto* target = items.const_data_ptr<std::int32_t>();
     const float* correction =
         options->loss == Loss::kSampledSoftmax && log_q->defined() ? log_q->const_data_ptr<float>() : nullptr;
     float* const score = scores.mutable_data_ptr<float>();
@@ -240,42 +245,62 @@ struct SampledLoss : public torch::autograd::Function<SampledLoss> {
       SampledRow row{options->loss, static_cast<float>(options->bpr_regularization),
                      static_cast<float>(options->score_elu), 0};
       for (std::int64_t r = begin; r < end; ++r) {
-        row.target = static_cast<std::int32_t>(target[r]);
+        row.target = target[r];
         losses[static_cast<std::size_t>(r)] =
-            sampled_loss_row(row, score + r * m, negative, correction, m, own + r, scale, scratch.data());
+            sampled_loss_row(row, score + r * m, target + first, correction, m, own + r, scale, scratch.data());
       }
     });
-    at::Tensor to_vectors = options->bf16 ? at::mm(scores.to(at::kBFloat16), low_negatives).to(at::kFloat)
-                                          : at::mm(scores, negative_vectors);
-    const at::Tensor to_negatives =
-        options->bf16 ? at::mm(scores.t().to(at::kBFloat16), low_v).to(at::kFloat) : at::mm(scores.t(), v);
+    // The gradient of all item vectors is formed in one buffer: it is the largest thing that an update moves.
+    at::Tensor to_items = at::empty_like(item_vectors, item_vectors.options().memory_format(at::MemoryFormat::Contiguous));
+    at::Tensor to_negatives = to_items.narrow(0, first, m), to_targets = to_items.narrow(0, 0, n), to_vectors;
+    if (options->bf16) {
+      const at::Tensor low_scores = scores.to(at::kBFloat16);
+      to_vectors = at::mm(low_scores, low_negatives).to(at::kFloat);
+      to_negatives.copy_(at::mm(low_scores.t(), low_v));
+    } else {
+      to_vectors = at::mm(scores, negative_vectors);
+      at::mm_out(to_negatives, scores.t(), v);
+    }
     to_vectors.addcmul_(positive.unsqueeze(1), target_vectors);
-    context->save_for_backward({to_vectors, positive.unsqueeze(1) * v, target_bias.defined() ? positive : at::Tensor(),
-                                to_negatives, negative_bias.defined() ? scores.sum(0) : at::Tensor()});
+    at::Tensor to_bias;
+    if (bias.defined()) {
+      to_bias = at::empty_like(bias);
+      to_bias.narrow(0, first, m).copy_(scores.sum(0));
+    }
+    if (layer->targets_are_negatives) {
+      to_targets.addcmul_(positive.unsqueeze(1), v);
+      if (bias.defined()) to_bias.narrow(0, 0, n).add_(positive);
+    } else {
+      at::mul_out(to_targets, positive.unsqueeze(1), v);
+      if (bias.defined()) to_bias.narrow(0, 0, n).copy_(positive);
+    }
+    context->save_for_backward({to_vectors, to_items, to_bias});
     return at::scalar_tensor(
         std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(std::max<std::int64_t>(n, 1)),
         v.options());
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& upstream) {
-    variable_list gradients = context->get_saved_variables();
-    for (at::Tensor& gradient : gradients)
-      if (gradient.defined()) gradient = gradient * upstream[0];
-    return {gradients[0], gradients[1], gradients[2], gradients[3], gradients[4], {}, {}, {}};
+    const variable_list gradients = scaled(context->get_saved_variables(), upstream[0]);
+    return {gradients[0], gradients[1], gradients[2], {}, {}, {}};
   }
 };
 
 /// The formulas as they stand, by differentiable operators: for other devices.
 at::Tensor sampled_loss_on_device(const SampledLayer& layer, const at::Tensor& log_q,
                                   const SampledLossOptions& options) {
+  const std::int64_t n = layer.vectors.size(0), first = layer.targets_are_negatives ? 0 : n;
+  const auto negatives_of = [&](const at::Tensor& rows) { return rows.narrow(0, first, rows.size(0) - first); };
+  const at::Tensor negative_vectors = negatives_of(layer.item_vectors);
   at::Tensor scores =
-      options.bf16
-          ? at::mm(layer.vectors.to(at::kBFloat16), layer.negative_vectors.to(at::kBFloat16).t()).to(at::kFloat)
-          : at::mm(layer.vectors, layer.negative_vectors.t());
-  at::Tensor positive = (layer.vectors * layer.target_vectors).sum(1, true);
-  if (layer.negative_bias.defined()) scores = scores + layer.negative_bias;
-  if (layer.target_bias.defined()) positive = positive + layer.target_bias.unsqueeze(1);
-  const at::Tensor hit = layer.negatives.unsqueeze(0).eq(layer.targets.unsqueeze(1));
+      options.bf16 ? at::mm(layer.vectors.to(at::kBFloat16), negative_vectors.to(at::kBFloat16).t()).to(at::kFloat)
+                   : at::mm(layer.vectors, negative_vectors.t());
+  at::Tensor positive = (layer.vectors * layer.item_vectors.narrow(0, 0, n)).sum(1, true);
+  if (layer.item_bias.defined()) {
+    scores = scores + negatives_of(layer.item_bias);
+    positive = positive + layer.item_bias.narrow(0, 0, n).unsqueeze(1);
+  }
+  const at::Tensor hit = negatives_of(layer.items).unsqueeze(0).eq(layer.items.narrow(0, 0, n).unsqueeze(1));
   const at::Tensor usable = hit.all(1).logical_not().to(at::kFloat);
   const auto mean = [&](const at::Tensor& losses) { return (losses * usable).mean(); };
   if (options.loss == Loss::kSampledSoftmax) {
@@ -307,11 +332,10 @@ at::Tensor cross_entropy(const OutputLayer& layer, const at::Tensor& targets, co
 at::Tensor sampled_loss(const SampledLayer& layer, const at::Tensor& log_q, const SampledLossOptions& options) {
   if (options.loss == Loss::kCrossEntropy)
     throw std::invalid_argument("sampled_loss: cross_entropy is not a sampled loss");
-  if (layer.vectors.size(0) != layer.targets.size(0) || layer.negative_vectors.size(0) != layer.negatives.size(0))
-    throw std::invalid_argument("sampled_loss: one target a vector and one item a negative are needed");
+  if (layer.items.size(0) < layer.vectors.size(0) || layer.item_vectors.size(0) != layer.items.size(0))
+    throw std::invalid_argument("sampled_loss: item_vectors and items hold each position's target, then the drawn items");
   if (!layer.vectors.is_cpu()) return sampled_loss_on_device(layer, log_q, options);
-  return SampledLoss::apply(layer.vectors, layer.target_vectors, if_defined(layer.target_bias), layer.negative_vectors,
-                            if_defined(layer.negative_bias), &layer, &log_q, &options);
+  return SampledLoss::apply(layer.vectors, layer.item_vectors, if_defined(layer.item_bias), &layer, &log_q, &options);
 }
 
 }  // namespace segue::training

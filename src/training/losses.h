@@ -31,15 +31,15 @@ struct CrossEntropyOptions {
 /// @param targets  [n] int64 in [0, n_items)
 at::Tensor cross_entropy(const OutputLayer& layer, const at::Tensor& targets, const CrossEntropyOptions& options);
 
-/// The output layer for losses on sampled items: the vectors of each position's target and of the shared negatives.
+/// The output layer for losses on sampled items. One matrix holds the vectors of the targets and of the drawn items, so
+/// that one look-up, and one row-sparse gradient, serve both.
 struct SampledLayer {
-  at::Tensor vectors;           ///< [n, e]
-  at::Tensor target_vectors;    ///< [n, e]
-  at::Tensor target_bias;       ///< [n], or undefined
-  at::Tensor negative_vectors;  ///< [m, e]
-  at::Tensor negative_bias;     ///< [m], or undefined
-  at::Tensor targets;           ///< [n] int64
-  at::Tensor negatives;         ///< [m] int64; those equal to a position's target do not count for that position
+  at::Tensor vectors;       ///< [n, e]
+  at::Tensor item_vectors;  ///< [n + m, e]: of each position's target, then of the m drawn items
+  at::Tensor item_bias;     ///< [n + m], or undefined
+  at::Tensor items;         ///< [n + m] int64, which items these are
+  /// Negatives are the drawn items alone, or with this all n + m; those equal to a position's target never count for it.
+  bool targets_are_negatives = false;
 };
 
 struct SampledLossOptions {
@@ -60,7 +60,7 @@ struct SampledLossOptions {
 ///   TOP1-max         sum_j s_j (sigmoid(r_j - r_i) + sigmoid(r_j^2))      (both: Hidasi & Karatzoglou 2018)
 ///
 /// A position whose negatives are all equal to its target has loss 0. Differentiable in vectors and biases.
-/// @param log_q  [m] float32, sampled softmax only
+/// @param log_q  [number of negatives] float32, sampled softmax only; undefined: no correction
 at::Tensor sampled_loss(const SampledLayer& layer, const at::Tensor& log_q, const SampledLossOptions& options);
 
 }  // namespace segue::training

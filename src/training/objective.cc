@@ -76,9 +76,7 @@ at::Tensor Objective::sampled(const at::Tensor& vectors, const at::Tensor& targe
       at::tensor(sampler_->draw(options_.n_negatives, seed_, static_cast<std::uint64_t>(step)), at::kLong)
           .to(targets.device());
   at::Tensor log_q;
-  const std::int64_t n = targets.size(0);
-  const bool shares_targets = options_.loss != Loss::kSampledSoftmax;
-  if (!shares_targets) {
+  if (options_.loss == Loss::kSampledSoftmax) {
     std::vector<float> logs(static_cast<std::size_t>(drawn.numel()));
     const at::Tensor on_cpu = drawn.to(at::kCPU);
     const auto* item = on_cpu.const_data_ptr<std::int64_t>();
@@ -86,19 +84,12 @@ at::Tensor Objective::sampled(const at::Tensor& vectors, const at::Tensor& targe
       logs[i] = static_cast<float>(std::log(static_cast<double>(logs.size()) * sampler_->probability(item[i])));
     log_q = at::tensor(logs).to(vectors.device());
   }
-  // One look-up for targets and negatives: one row-sparse gradient. BPR-max and TOP1-max also use the other targets of
-  // the batch.
   const at::Tensor all = at::cat({targets, drawn});
-  const at::Tensor rows = model_.output_vectors(all);
-  const at::Tensor bias = model_.output_bias(all);
-  const std::int64_t from = shares_targets ? 0 : n;
-  SampledLayer layer{.vectors = vectors,
-                     .target_vectors = rows.narrow(0, 0, n),
-                     .target_bias = bias.defined() ? bias.narrow(0, 0, n) : at::Tensor(),
-                     .negative_vectors = rows.narrow(0, from, all.numel() - from),
-                     .negative_bias = bias.defined() ? bias.narrow(0, from, all.numel() - from) : at::Tensor(),
-                     .targets = targets,
-                     .negatives = all.narrow(0, from, all.numel() - from)};
+  const SampledLayer layer{.vectors = vectors,
+                           .item_vectors = model_.output_vectors(all),
+                           .item_bias = model_.output_bias(all),
+                           .items = all,
+                           .targets_are_negatives = options_.loss != Loss::kSampledSoftmax};
   return sampled_loss(layer, log_q,
                       {.loss = options_.loss,
                        .bpr_regularization = options_.bpr_regularization,

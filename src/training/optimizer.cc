@@ -14,18 +14,29 @@ namespace {
 // Fewer numbers than this are not worth a second thread.
 constexpr std::int64_t kGrain = 32'768;
 
-/// Runs body(begin, end) over ranges of a fixed division, so that sums over the ranges do not depend on chance.
-double sum_over(const at::Tensor& values) {
-  const std::int64_t n = values.numel(), n_ranges = (n + kGrain - 1) / kGrain;
-  const auto* x = values.const_data_ptr<float>();
-  std::vector<double> sums(static_cast<std::size_t>(n_ranges));
+/// The sum of squares, over ranges of a fixed division, so that it does not depend on the number of threads.
+/// @param n     runs of numbers, each of `width`
+/// @param run   run(i): where the i-th begins
+template <class Run>
+double sum_of_squares(std::int64_t n, std::int64_t width, Run run) {
+  const std::int64_t each = std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(width, 1));
+  const std::int64_t n_ranges = (n + each - 1) / each;
+  std::vector<double> sums(static_cast<std::size_t>(n_ranges), 0.0);
   at::parallel_for(0, n_ranges, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i)
-      sums[static_cast<std::size_t>(i)] = squared_norm(x + i * kGrain, std::min(kGrain, n - i * kGrain));
+    for (std::int64_t range = begin; range < end; ++range)
+      for (std::int64_t i = range * each; i < std::min(n, (range + 1) * each); ++i)
+        sums[static_cast<std::size_t>(range)] += squared_norm(run(i), width);
   });
   double total = 0;
   for (const double sum : sums) total += sum;
   return total;
+}
+
+double sum_of_squares(const at::Tensor& values) {
+  const auto* x = values.const_data_ptr<float>();
+  const std::int64_t n = values.numel(), n_whole = n / kGrain;
+  return sum_of_squares(n_whole, kGrain, [&](std::int64_t i) { return x + i * kGrain; }) +
+         squared_norm(x + n_whole * kGrain, n - n_whole * kGrain);
 }
 
 }  // namespace
@@ -58,43 +69,51 @@ std::map<std::string, at::Tensor> Optimizer::state() const {
 }
 
 Optimizer::Gradient Optimizer::prepare(const at::Tensor& gradient) {
-  if (!gradient.is_sparse()) return {.dense = gradient.contiguous(), .rows = {}, .values = {}};
+  if (!gradient.is_sparse()) return {.dense = gradient.contiguous(), .rows = {}, .values = {}, .places = {}};
   if (!gradient.is_cpu()) {
     const at::Tensor coalesced = gradient.coalesce();
-    return {.dense = {}, .rows = coalesced._indices().select(0, 0), .values = coalesced._values()};
+    return {.dense = {}, .rows = coalesced._indices().select(0, 0), .values = coalesced._values(), .places = {}};
   }
   const at::Tensor given = gradient._indices().select(0, 0).contiguous();
-  const at::Tensor values = gradient._values().contiguous();
-  const std::int64_t n = given.numel(), width = n == 0 ? 0 : values.numel() / n;
+  Gradient out;
+  out.values = gradient._values().contiguous();
+  const std::int64_t n = given.numel(), width = n == 0 ? 0 : out.values.numel() / n;
   const auto* index = given.const_data_ptr<std::int64_t>();
   std::vector<std::pair<std::int64_t, std::int64_t>> order(static_cast<std::size_t>(n));
   for (std::int64_t i = 0; i < n; ++i) order[static_cast<std::size_t>(i)] = {index[i], i};
   std::sort(order.begin(), order.end());
-  std::vector<std::int64_t> starts;
-  for (std::size_t i = 0; i < order.size(); ++i)
-    if (i == 0 || order[i].first != order[i - 1].first) starts.push_back(static_cast<std::int64_t>(i));
-  const auto n_rows = static_cast<std::int64_t>(starts.size());
+  std::vector<std::int64_t> starts, rows;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    if (i > 0 && order[i].first == order[i - 1].first) continue;
+    starts.push_back(static_cast<std::int64_t>(i));
+    rows.push_back(order[i].first);
+    out.places.push_back(order[i].second);
+  }
   starts.push_back(n);
-  Gradient out;
-  out.rows = at::empty({n_rows}, given.options());
-  std::vector<std::int64_t> shape = values.sizes().vec();
-  shape[0] = n_rows;
-  out.values = at::empty(shape, values.options());
-  auto* rows = out.rows.mutable_data_ptr<std::int64_t>();
-  auto* sums = out.values.mutable_data_ptr<float>();
-  const auto* addends = values.const_data_ptr<float>();
+  out.rows = at::tensor(rows, at::kLong);
+  auto* values = out.values.mutable_data_ptr<float>();
+  const auto n_rows = static_cast<std::int64_t>(rows.size());
   at::parallel_for(0, n_rows, std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(width, 1)),
                    [&](std::int64_t begin, std::int64_t end) {
                      for (std::int64_t r = begin; r < end; ++r) {
                        const auto first = static_cast<std::size_t>(starts[static_cast<std::size_t>(r)]);
                        const auto last = static_cast<std::size_t>(starts[static_cast<std::size_t>(r) + 1]);
-                       rows[r] = order[first].first;
-                       std::copy_n(addends + order[first].second * width, width, sums + r * width);
                        for (std::size_t i = first + 1; i < last; ++i)
-                         add_row(addends + order[i].second * width, sums + r * width, width);
+                         add_row(values + order[i].second * width, values + order[first].second * width, width);
                      }
                    });
   return out;
+}
+
+double Optimizer::squared_norm_of(const Gradient& gradient) {
+  const at::Tensor& values = gradient.dense.defined() ? gradient.dense : gradient.values;
+  if (!values.is_cpu()) return values.square().sum().item<double>();
+  if (gradient.dense.defined()) return sum_of_squares(values);
+  const auto n_rows = static_cast<std::int64_t>(gradient.places.size());
+  const std::int64_t width = n_rows == 0 ? 0 : values.numel() / values.size(0);
+  const auto* x = values.const_data_ptr<float>();
+  return sum_of_squares(n_rows, width,
+                        [&](std::int64_t r) { return x + gradient.places[static_cast<std::size_t>(r)] * width; });
 }
 
 double Optimizer::step(std::int64_t step, double learning_rate) {
@@ -105,8 +124,7 @@ double Optimizer::step(std::int64_t step, double learning_rate) {
     at::Tensor& gradient = slots_[i].parameter.mutable_grad();
     if (!gradient.defined()) continue;
     gradients[i] = prepare(gradient);
-    const at::Tensor& values = gradients[i].dense.defined() ? gradients[i].dense : gradients[i].values;
-    squares += values.is_cpu() ? sum_over(values) : values.square().sum().item<double>();
+    squares += squared_norm_of(gradients[i]);
     gradient.reset();
   }
   const double norm = std::sqrt(squares);
@@ -158,12 +176,14 @@ void Optimizer::update(Slot& slot, const Gradient& gradient, std::int64_t step, 
   }
   const std::int64_t n_rows = gradient.rows.numel();
   if (n_rows == 0) return;
-  const std::int64_t width = gradient.values.numel() / n_rows;
+  const std::int64_t width = gradient.values.numel() / gradient.values.size(0);
   const auto* rows = gradient.rows.const_data_ptr<std::int64_t>();
   const auto* g = gradient.values.const_data_ptr<float>();
   at::parallel_for(0, n_rows, std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(width, 1)),
                    [&](std::int64_t begin, std::int64_t end) {
-                     for (std::int64_t r = begin; r < end; ++r) apply(rows[r] * width, g + r * width, width);
+                     for (std::int64_t r = begin; r < end; ++r) {
+                       apply(rows[r] * width, g + gradient.places[static_cast<std::size_t>(r)] * width, width);
+                     }
                    });
 }
 

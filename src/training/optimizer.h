@@ -45,12 +45,15 @@ class Optimizer {
     at::Tensor parameter, first, second;  // AdamW: mean, square; Adagrad: velocity, square; SGD: velocity
     float weight_decay = 0;
   };
-  /// A gradient ready to be applied: dense, or rows in rising order, each once.
+  /// A gradient ready to be applied: dense, or rows in rising order, each once. On a CPU the gradient of rows[r] is
+  /// values[places[r]], where the addends of a row that came several times were summed in place; elsewhere values[r].
   struct Gradient {
     at::Tensor dense;
     at::Tensor rows, values;
+    std::vector<std::int64_t> places;
   };
   static Gradient prepare(const at::Tensor& gradient);
+  static double squared_norm_of(const Gradient& gradient);
   void update(Slot& slot, const Gradient& gradient, std::int64_t step, double learning_rate,
               float gradient_scale) const;
   void update_on_device(Slot& slot, const Gradient& gradient, std::int64_t step, double learning_rate,

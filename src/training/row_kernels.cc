@@ -9,7 +9,7 @@
 // NaN are kept.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__) && \
     !defined(__SANITIZE_ADDRESS__)
-#define SEGUE_VECTOR_CLONES __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#define SEGUE_VECTOR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define SEGUE_VECTOR_CLONES
 #endif
@@ -99,7 +99,10 @@ double sampled_loss_row(const SampledRow& row, float* scores, const std::int32_t
   float* const weight = scratch;     // exp(r_j - largest), 0 for hits on the target
   float* const slope = scratch + m;  // sigmoid(r_i - r_j) or its mirror image
   if (elu > 0)
-    for (std::int64_t j = 0; j < m; ++j) scores[j] = scores[j] > 0 ? scores[j] : elu * (exp_of(scores[j]) - 1.0F);
+    for (std::int64_t j = 0; j < m; ++j) {
+      const float below = std::min(scores[j], 0.0F);  // both sides of elu without a branch: exp(0) is exactly 1
+      scores[j] = (scores[j] - below) + elu * (exp_of(below) - 1.0F);
+    }
   const float raw_positive = *positive;
   const float r_i = elu > 0 && raw_positive <= 0 ? elu * (exp_of(raw_positive) - 1.0F) : raw_positive;
   const float positive_slope = elu > 0 && raw_positive <= 0 ? r_i + elu : 1.0F;
@@ -116,7 +119,8 @@ double sampled_loss_row(const SampledRow& row, float* scores, const std::int32_t
     const float largest = std::max(largest_negative, r_i);
     float sum = 0;
     for (std::int64_t j = 0; j < m; ++j) {
-      const float e = negatives[j] == target ? 0.0F : exp_of(scores[j] - largest);
+      const float keep = negatives[j] == target ? 0.0F : 1.0F;
+      const float e = keep * exp_of(scores[j] - largest);
       scores[j] = e;
       sum += e;
     }
@@ -128,7 +132,8 @@ double sampled_loss_row(const SampledRow& row, float* scores, const std::int32_t
   }
   float total = 0;
   for (std::int64_t j = 0; j < m; ++j) {
-    const float e = negatives[j] == target ? 0.0F : exp_of(scores[j] - largest_negative);
+    const float keep = negatives[j] == target ? 0.0F : 1.0F;
+    const float e = keep * exp_of(scores[j] - largest_negative);
     weight[j] = e;
     total += e;
   }

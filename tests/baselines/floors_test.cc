@@ -2,7 +2,6 @@
 // are read from the folder named by SEGUE_DATA; without it the tests are skipped.
 
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "baselines/baselines.h"
+#include "events/byte_stream.h"
 #include "kernels/top_k.h"
 #include "ranking/metrics.h"
 #include "ranking/ranker.h"
@@ -26,17 +26,17 @@ std::string data_folder() {
 }
 
 std::vector<std::vector<std::int64_t>> read_numbers(const std::string& path) {
-  gzFile file = gzopen(path.c_str(), "rb");
-  if (file == nullptr) throw std::runtime_error("cannot open " + path);
+  events::ByteStream file(path);
+  std::string text, block(1 << 20, '\0');
+  while (const std::size_t n = file.read(block.data(), block.size())) text.append(block, 0, n);
+  std::istringstream all(text);
   std::vector<std::vector<std::int64_t>> lines;
-  std::vector<char> buffer(1 << 20);
-  while (gzgets(file, buffer.data(), static_cast<int>(buffer.size())) != nullptr) {
-    std::istringstream line(buffer.data());
+  for (std::string row; std::getline(all, row);) {
+    std::istringstream line(row);
     std::vector<std::int64_t> numbers;
     for (std::int64_t number = 0; line >> number;) numbers.push_back(number);
     lines.push_back(std::move(numbers));
   }
-  gzclose(file);
   return lines;
 }
 

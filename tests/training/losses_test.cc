@@ -188,6 +188,15 @@ double plain_sampled(Loss loss, double positive, const Doubles& given, const std
   return loss == Loss::kBprMax ? -std::log(ranked) + lambda * squares : top1;
 }
 
+/// Parts of the targets and of the drawn items, joined; leaves that ask for gradients.
+SampledLayer layer_of(const at::Tensor& vectors, const std::vector<at::Tensor>& item_vectors,
+                      const std::vector<at::Tensor>& item_bias, const std::vector<at::Tensor>& items) {
+  return {.vectors = vectors,
+          .item_vectors = at::cat(item_vectors).set_requires_grad(true),
+          .item_bias = item_bias.empty() ? at::Tensor() : at::cat(item_bias).set_requires_grad(true),
+          .items = at::cat(items)};
+}
+
 struct SampledCase {
   Loss loss;
   double elu;
@@ -218,23 +227,20 @@ TEST_P(SampledLossTest, ValueAndGradientsAreThoseOfPlainDoubles) {
     }
     return total / static_cast<double>(n);
   };
-  const SampledLayer layer{.vectors = tensor_of(v, {4, 3}),
-                           .target_vectors = tensor_of(t, {4, 3}),
-                           .target_bias = tensor_of(tb, {4}),
-                           .negative_vectors = tensor_of(s, {37, 3}),
-                           .negative_bias = tensor_of(sb, {37}),
-                           .targets = at::tensor(targets, at::kLong),
-                           .negatives = at::tensor(negatives, at::kLong)};
+  const SampledLayer layer = layer_of(tensor_of(v, {4, 3}), {tensor_of(t, {4, 3}, false), tensor_of(s, {37, 3}, false)},
+                                      {tensor_of(tb, {4}, false), tensor_of(sb, {37}, false)},
+                                      {at::tensor(targets, at::kLong), at::tensor(negatives, at::kLong)});
   const at::Tensor loss =
       sampled_loss(layer, tensor_of(log_q, {37}, false),
                    {.loss = GetParam().loss, .bpr_regularization = 0.9, .score_elu = GetParam().elu, .bf16 = false});
   EXPECT_NEAR(loss.item<double>(), plain(), 1e-6 * (1 + plain()));
   loss.backward();
   expect_near(layer.vectors.grad(), numeric_gradient(plain, v), 3e-6, "vectors");
-  expect_near(layer.target_vectors.grad(), numeric_gradient(plain, t), 3e-6, "target vectors");
-  expect_near(layer.target_bias.grad(), numeric_gradient(plain, tb), 3e-6, "target bias");
-  expect_near(layer.negative_vectors.grad(), numeric_gradient(plain, s), 3e-6, "negative vectors");
-  expect_near(layer.negative_bias.grad(), numeric_gradient(plain, sb), 3e-6, "negative bias");
+  const at::Tensor items = layer.item_vectors.grad(), bias = layer.item_bias.grad();
+  expect_near(items.narrow(0, 0, 4), numeric_gradient(plain, t), 3e-6, "target vectors");
+  expect_near(bias.narrow(0, 0, 4), numeric_gradient(plain, tb), 3e-6, "target bias");
+  expect_near(items.narrow(0, 4, 37), numeric_gradient(plain, s), 3e-6, "negative vectors");
+  expect_near(bias.narrow(0, 4, 37), numeric_gradient(plain, sb), 3e-6, "negative bias");
 }
 
 INSTANTIATE_TEST_SUITE_P(Losses, SampledLossTest,
@@ -244,13 +250,8 @@ INSTANTIATE_TEST_SUITE_P(Losses, SampledLossTest,
 
 /// One position with score 1 for its target and scores 0 and 2 for two negatives.
 double golden(Loss loss, double lambda) {
-  const SampledLayer layer{.vectors = at::ones({1, 1}),
-                           .target_vectors = at::ones({1, 1}),
-                           .target_bias = {},
-                           .negative_vectors = at::tensor({0.0F, 2.0F}).reshape({2, 1}),
-                           .negative_bias = {},
-                           .targets = at::tensor({0L}, at::kLong),
-                           .negatives = at::tensor({1L, 2L}, at::kLong)};
+  const SampledLayer layer =
+      layer_of(at::ones({1, 1}), {at::tensor({1.0F, 0.0F, 2.0F}).reshape({3, 1})}, {}, {at::tensor({0L, 1L, 2L}, at::kLong)});
   return sampled_loss(layer, {}, {.loss = loss, .bpr_regularization = lambda, .score_elu = 0, .bf16 = false})
       .item<double>();
 }
@@ -268,13 +269,8 @@ TEST(SampledLoss, OnEveryItemOnceItIsTheFullCrossEntropy) {
   const Plain plain;
   const at::Tensor items = tensor_of(plain.o, {11, 5}), targets = at::tensor(plain.targets, at::kLong);
   const at::Tensor v = tensor_of(plain.v, {7, 5}), w = tensor_of(plain.v, {7, 5});
-  const SampledLayer sampled{.vectors = v,
-                             .target_vectors = items.index_select(0, targets),
-                             .target_bias = {},
-                             .negative_vectors = items,
-                             .negative_bias = {},
-                             .targets = targets,
-                             .negatives = at::arange(11, at::kLong)};
+  const SampledLayer sampled = layer_of(v, {items.detach().index_select(0, targets), items.detach()}, {},
+                                        {targets, at::arange(11, at::kLong)});
   const at::Tensor all = sampled_loss(sampled, at::zeros({11}), {.loss = Loss::kSampledSoftmax});
   const at::Tensor full = cross_entropy(
       {.vectors = w, .items = items, .bias = {}, .visited_weights = {}, .visited_offsets = {}, .visited_items = {}},
@@ -286,19 +282,38 @@ TEST(SampledLoss, OnEveryItemOnceItIsTheFullCrossEntropy) {
 }
 
 TEST(SampledLoss, NegativesThatAreAllHitsCostNothing) {
-  const SampledLayer layer{.vectors = at::ones({1, 1}).set_requires_grad(true),
-                           .target_vectors = at::ones({1, 1}),
-                           .target_bias = {},
-                           .negative_vectors = at::ones({2, 1}),
-                           .negative_bias = {},
-                           .targets = at::tensor({4L}, at::kLong),
-                           .negatives = at::tensor({4L, 4L}, at::kLong)};
+  const SampledLayer layer = layer_of(at::ones({1, 1}).set_requires_grad(true), {at::ones({3, 1})}, {},
+                                      {at::tensor({4L, 4L, 4L}, at::kLong)});
   for (const Loss loss : {Loss::kSampledSoftmax, Loss::kBprMax, Loss::kTop1Max}) {
     const at::Tensor value = sampled_loss(layer, at::zeros({2}), {.loss = loss});
     EXPECT_EQ(value.item<double>(), 0.0);
     value.backward();
   }
   EXPECT_EQ(layer.vectors.grad().item<double>(), 0.0);
+}
+
+// BPR-max and TOP1-max also take the other targets of the batch as negatives: the same as naming them among the drawn.
+TEST(SampledLoss, TargetsCanBeNegativesOfOneAnother) {
+  const at::Tensor t = tensor_of(normals(12, 31), {3, 4}, false), s = tensor_of(normals(20, 32), {5, 4}, false);
+  const at::Tensor tb = tensor_of(normals(3, 33), {3}, false), sb = tensor_of(normals(5, 34), {5}, false);
+  const at::Tensor targets = at::tensor({7L, 8L, 7L}, at::kLong), drawn = at::tensor({1L, 8L, 3L, 1L, 5L}, at::kLong);
+  for (const Loss loss : {Loss::kBprMax, Loss::kTop1Max}) {
+    const SampledLossOptions options{.loss = loss, .bpr_regularization = 0.7, .score_elu = 0.5};
+    SampledLayer shared = layer_of(tensor_of(normals(12, 30), {3, 4}), {t, s}, {tb, sb}, {targets, drawn});
+    shared.targets_are_negatives = true;
+    const SampledLayer named =
+        layer_of(tensor_of(normals(12, 30), {3, 4}), {t, t, s}, {tb, tb, sb}, {targets, targets, drawn});
+    const at::Tensor a = sampled_loss(shared, {}, options), b = sampled_loss(named, {}, options);
+    EXPECT_EQ(a.item<float>(), b.item<float>());
+    (2 * a).backward();  // not the last step of the graph: the gradient handed in is not 1
+    (2 * b).backward();
+    EXPECT_TRUE(at::allclose(shared.vectors.grad(), named.vectors.grad(), 1e-5, 1e-7));
+    const auto folded = [](const at::Tensor& gradient) {
+      return at::cat({gradient.narrow(0, 0, 3) + gradient.narrow(0, 3, 3), gradient.narrow(0, 6, 5)});
+    };
+    EXPECT_TRUE(at::allclose(shared.item_vectors.grad(), folded(named.item_vectors.grad()), 1e-5, 1e-6));
+    EXPECT_TRUE(at::allclose(shared.item_bias.grad(), folded(named.item_bias.grad()), 1e-5, 1e-6));
+  }
 }
 
 // A confident model: the positive has probability .8. Correcting the negatives alone leaves a small bias of the
@@ -322,15 +337,9 @@ TEST(SampledLoss, CorrectingNegativesAloneBiasesTheGradientLeast) {
       const at::Tensor v = logits.clone().reshape({1, kItems}).set_requires_grad(true);
       const at::Tensor negatives = at::tensor(drawn, at::kLong);
       const at::Tensor own = at::full({1}, shift_positive ? -std::log(kDraws * sampler.probability(10)) : 0.0);
-      sampled_loss({.vectors = v,
-                    .target_vectors = identity.index_select(0, target),
-                    .target_bias = own,
-                    .negative_vectors = identity.index_select(0, negatives),
-                    .negative_bias = {},
-                    .targets = target,
-                    .negatives = negatives},
-                   at::tensor(log_q), {.loss = Loss::kSampledSoftmax})
-          .backward();
+      const SampledLayer layer = layer_of(v, {identity.index_select(0, target), identity.index_select(0, negatives)},
+                                          {own, at::zeros({kDraws})}, {target, negatives});
+      sampled_loss(layer, at::tensor(log_q), {.loss = Loss::kSampledSoftmax}).backward();
       mean += v.grad().reshape({-1}) / kRounds;
     }
     return ((mean - exact).norm() / exact.norm()).item<double>();
