@@ -6,6 +6,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "models/dropout.h"
 #include "models/gru_layer.h"
 #include "support/random.h"
 
@@ -163,10 +164,13 @@ void GruSession::initialize(std::uint64_t seed) {
   }
 }
 
-at::Tensor GruSession::embed_items(const at::Tensor& rows) {
-  return at::embedding(parameter("item_embedding.weight"), rows, /*padding_idx=*/-1, /*scale_grad_by_freq=*/false,
-                       sparse_gradients);
+at::Tensor GruSession::look_up(const std::string& name, const at::Tensor& rows) {
+  const at::Tensor table = parameter(name);
+  const bool by_rows = sparse_gradients && at::GradMode::is_enabled() && table.requires_grad();
+  return by_rows ? look_up_rows(table, rows, row_gradients_[name]) : at::embedding(table, rows);
 }
+
+at::Tensor GruSession::embed_items(const at::Tensor& rows) { return look_up("item_embedding.weight", rows); }
 
 at::Tensor GruSession::item_vectors() {
   at::Tensor vectors =
@@ -175,9 +179,7 @@ at::Tensor GruSession::item_vectors() {
 }
 
 at::Tensor GruSession::output_vectors(const at::Tensor& rows) {
-  const at::Tensor vectors =
-      at::embedding(parameter(options_.tied ? "item_embedding.weight" : "output_embedding.weight"), rows,
-                    /*padding_idx=*/-1, /*scale_grad_by_freq=*/false, sparse_gradients);
+  const at::Tensor vectors = look_up(options_.tied ? "item_embedding.weight" : "output_embedding.weight", rows);
   return options_.normalize ? unit_rows(vectors) : vectors;
 }
 
@@ -231,9 +233,12 @@ at::Tensor GruSession::states(const batching::Batch& batch, bool training) {
   const auto linear = [&](const at::Tensor& x, const std::string& name) {
     return at::linear(x, parameter(name + ".weight"), parameter(name + ".bias"));
   };
-  const auto dropout = [&](const at::Tensor& x, double p) { return training && p > 0 ? at::dropout(x, p, true) : x; };
+  std::uint64_t place = 0;
+  const auto dropped_out = [&](const at::Tensor& x, double p) {
+    return training ? seeded_dropout(x, p, Random(dropout_seed, place++).next()) : x;
+  };
 
-  at::Tensor x = dropout(input(batch), options_.embedding_dropout);
+  at::Tensor x = dropped_out(input(batch), options_.embedding_dropout);
   if (options_.layer_norm) x = norm(x, "input_norm");
   if (has("input_projection.weight")) x = linear(x, "input_projection");
   for (std::int64_t l = 0; l < options_.n_layers; ++l) {
@@ -241,11 +246,11 @@ at::Tensor GruSession::states(const batching::Batch& batch, bool training) {
     const at::Tensor g = gru_layer(y, batch.batch_sizes, parameter(layer_name(l, "gru.weight_ih")),
                                    parameter(layer_name(l, "gru.weight_hh")), parameter(layer_name(l, "gru.bias_ih")),
                                    parameter(layer_name(l, "gru.bias_hh")), training && bf16);
-    const at::Tensor dropped = dropout(g, options_.hidden_dropout);
+    const at::Tensor dropped = dropped_out(g, options_.hidden_dropout);
     x = options_.residual ? x + dropped : dropped;
     if (options_.feed_forward_dim > 0) {
       const at::Tensor inner = at::gelu(linear(norm(x, layer_name(l, "ffn_norm")), layer_name(l, "ffn_in")));
-      x = x + dropout(linear(inner, layer_name(l, "ffn_out")), options_.hidden_dropout);
+      x = x + dropped_out(linear(inner, layer_name(l, "ffn_out")), options_.hidden_dropout);
     }
   }
   return x;

@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "batching/batch.h"
 #include "config/section.h"
 #include "features/feature_pipeline.h"
 #include "models/item_features.h"
+#include "models/row_look_up.h"
 #include "support/json.h"
 
 namespace segue::models {
@@ -97,10 +99,14 @@ class GruSession {
   /// Multiply-adds times 2 of forward and backward for one position, without the output layer.
   [[nodiscard]] double flop_per_position() const;
 
-  /// The gradients of item_embedding and output_embedding become sparse (COO, rows not coalesced) where the parameter
-  /// was read by rows alone: embed_items and output_vectors. item_vectors() always makes the gradient dense. Set by the
-  /// trainer.
+  /// Look-ups by rows (embed_items and output_vectors) leave their gradient with take_row_gradients() instead of the
+  /// table's own gradient; item_vectors() always makes that one, dense. Set by the trainer.
   bool sparse_gradients = false;
+  /// What the backward passes since the last call left for tables, by parameter; see sparse_gradients.
+  [[nodiscard]] RowGradients take_row_gradients() { return std::exchange(row_gradients_, {}); }
+  /// Dropout is a function of this, of its place in the network and of the position alone. Set by the trainer before
+  /// each update.
+  std::uint64_t dropout_seed = 0;
   /// The GRU's GEMMs take bfloat16 inputs (training.precision); not used by `last`. Set by the trainer.
   bool bf16 = false;
 
@@ -112,11 +118,13 @@ class GruSession {
   at::Tensor states(const batching::Batch& batch, bool training);
   at::Tensor project(at::Tensor x);
   at::Tensor input(const batching::Batch& batch);
+  at::Tensor look_up(const std::string& name, const at::Tensor& rows);
   GruSessionOptions options_;
   std::int32_t n_items_;
   std::vector<features::FeatureSpec> features_;
   ItemFeatures item_features_;
   std::vector<std::pair<std::string, at::Tensor>> parameters_;
+  RowGradients row_gradients_;
 };
 
 }  // namespace segue::models

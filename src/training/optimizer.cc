@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 
 #include "training/row_kernels.h"
 
@@ -13,30 +14,33 @@ namespace {
 
 // Fewer numbers than this are not worth a second thread.
 constexpr std::int64_t kGrain = 32'768;
+// What is looked at twice (its norm, then the update) should still lie in the first cache.
+constexpr std::int64_t kRun = 2048;
 
-/// The sum of squares, over ranges of a fixed division, so that it does not depend on the number of threads.
-/// @param n     runs of numbers, each of `width`
-/// @param run   run(i): where the i-th begins
+/// The sum of run(i) over i in [0, n), in ranges of a fixed division, so that it does not depend on the number of threads.
+/// @param width  numbers of a run: what a thread takes at once goes by it
 template <class Run>
-double sum_of_squares(std::int64_t n, std::int64_t width, Run run) {
+double sum_of_runs(std::int64_t n, std::int64_t width, Run run) {
   const std::int64_t each = std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(width, 1));
   const std::int64_t n_ranges = (n + each - 1) / each;
   std::vector<double> sums(static_cast<std::size_t>(n_ranges), 0.0);
   at::parallel_for(0, n_ranges, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t range = begin; range < end; ++range)
-      for (std::int64_t i = range * each; i < std::min(n, (range + 1) * each); ++i)
-        sums[static_cast<std::size_t>(range)] += squared_norm(run(i), width);
+    for (std::int64_t range = begin; range < end; ++range) {
+      double sum = 0;
+      for (std::int64_t i = range * each; i < std::min(n, (range + 1) * each); ++i) sum += run(i);
+      sums[static_cast<std::size_t>(range)] = sum;
+    }
   });
-  double total = 0;
-  for (const double sum : sums) total += sum;
-  return total;
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
-double sum_of_squares(const at::Tensor& values) {
-  const auto* x = values.const_data_ptr<float>();
-  const std::int64_t n = values.numel(), n_whole = n / kGrain;
-  return sum_of_squares(n_whole, kGrain, [&](std::int64_t i) { return x + i * kGrain; }) +
-         squared_norm(x + n_whole * kGrain, n - n_whole * kGrain);
+/// The same over runs of a dense gradient: run(begin, n).
+template <class Run>
+double sum_over(std::int64_t n, Run run) {
+  return sum_of_runs((n + kRun - 1) / kRun, kRun, [&](std::int64_t i) {
+    const std::int64_t begin = i * kRun;
+    return run(begin, std::min(kRun, n - begin));
+  });
 }
 
 }  // namespace
@@ -68,81 +72,109 @@ std::map<std::string, at::Tensor> Optimizer::state() const {
   return state;
 }
 
-Optimizer::Gradient Optimizer::prepare(const at::Tensor& gradient) {
-  if (!gradient.is_sparse()) return {.dense = gradient.contiguous(), .rows = {}, .values = {}, .places = {}};
-  if (!gradient.is_cpu()) {
-    const at::Tensor coalesced = gradient.coalesce();
-    return {.dense = {}, .rows = coalesced._indices().select(0, 0), .values = coalesced._values(), .places = {}};
-  }
-  const at::Tensor given = gradient._indices().select(0, 0).contiguous();
+Optimizer::Gradient Optimizer::prepare_rows(std::vector<models::RowGradient> pieces) {
   Gradient out;
-  out.values = gradient._values().contiguous();
-  const std::int64_t n = given.numel(), width = n == 0 ? 0 : out.values.numel() / n;
-  const auto* index = given.const_data_ptr<std::int64_t>();
-  std::vector<std::pair<std::int64_t, std::int64_t>> order(static_cast<std::size_t>(n));
-  for (std::int64_t i = 0; i < n; ++i) order[static_cast<std::size_t>(i)] = {index[i], i};
-  std::sort(order.begin(), order.end());
-  std::vector<std::int64_t> starts, rows;
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    if (i > 0 && order[i].first == order[i - 1].first) continue;
-    starts.push_back(static_cast<std::int64_t>(i));
-    rows.push_back(order[i].first);
-    out.places.push_back(order[i].second);
+  if (!pieces.front().values.is_cpu()) {
+    std::vector<at::Tensor> rows, values;
+    for (const auto& piece : pieces) rows.push_back(piece.rows), values.push_back(piece.values);
+    const auto [distinct, place, counts] = at::_unique2(at::cat(rows), /*sorted=*/true, /*return_inverse=*/true);
+    const at::Tensor all = at::cat(values);
+    out.device_rows = distinct;
+    out.device_values = at::zeros({distinct.size(0), all.size(1)}, all.options()).index_add_(0, place, all);
+    return out;
   }
-  starts.push_back(n);
-  out.rows = at::tensor(rows, at::kLong);
-  auto* values = out.values.mutable_data_ptr<float>();
-  const auto n_rows = static_cast<std::int64_t>(rows.size());
-  at::parallel_for(0, n_rows, std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(width, 1)),
+  struct Addend {
+    std::int64_t row;
+    std::size_t order;
+    float* values;
+  };
+  std::vector<Addend> addends;
+  for (models::RowGradient& piece : pieces) {
+    const at::Tensor rows = piece.rows.contiguous(), values = piece.values.contiguous();
+    out.width = values.size(1);
+    const auto* row = rows.const_data_ptr<std::int64_t>();
+    auto* value = values.mutable_data_ptr<float>();
+    for (std::int64_t i = 0; i < rows.numel(); ++i) addends.push_back({row[i], addends.size(), value + i * out.width});
+    out.held.push_back(values);
+  }
+  std::sort(addends.begin(), addends.end(), [](const Addend& a, const Addend& b) {
+    return a.row != b.row ? a.row < b.row : a.order < b.order;
+  });
+  std::vector<std::size_t> starts;
+  for (std::size_t i = 0; i < addends.size(); ++i) {
+    if (i > 0 && addends[i].row == addends[i - 1].row) continue;
+    starts.push_back(i);
+    out.rows.push_back(addends[i].row);
+    out.values.push_back(addends[i].values);
+  }
+  starts.push_back(addends.size());
+  at::parallel_for(0, static_cast<std::int64_t>(out.rows.size()),
+                   std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(out.width, 1)),
                    [&](std::int64_t begin, std::int64_t end) {
-                     for (std::int64_t r = begin; r < end; ++r) {
-                       const auto first = static_cast<std::size_t>(starts[static_cast<std::size_t>(r)]);
-                       const auto last = static_cast<std::size_t>(starts[static_cast<std::size_t>(r) + 1]);
-                       for (std::size_t i = first + 1; i < last; ++i)
-                         add_row(values + order[i].second * width, values + order[first].second * width, width);
-                     }
+                     for (auto r = static_cast<std::size_t>(begin); r < static_cast<std::size_t>(end); ++r)
+                       for (std::size_t i = starts[r] + 1; i < starts[r + 1]; ++i)
+                         add_row(addends[i].values, out.values[r], out.width);
                    });
   return out;
 }
 
-double Optimizer::squared_norm_of(const Gradient& gradient) {
-  const at::Tensor& values = gradient.dense.defined() ? gradient.dense : gradient.values;
-  if (!values.is_cpu()) return values.square().sum().item<double>();
-  if (gradient.dense.defined()) return sum_of_squares(values);
-  const auto n_rows = static_cast<std::int64_t>(gradient.places.size());
-  const std::int64_t width = n_rows == 0 ? 0 : values.numel() / values.size(0);
-  const auto* x = values.const_data_ptr<float>();
-  return sum_of_squares(n_rows, width,
-                        [&](std::int64_t r) { return x + gradient.places[static_cast<std::size_t>(r)] * width; });
+Optimizer::Gradient Optimizer::prepare(const at::Tensor& gradient, std::vector<models::RowGradient> pieces) {
+  if (gradient.defined() && gradient.is_sparse())
+    pieces.push_back({gradient._indices().select(0, 0), gradient._values()});
+  if (gradient.defined() && !gradient.is_sparse()) {
+    Gradient out;
+    out.dense = gradient.contiguous();
+    for (const auto& piece : pieces) out.dense.index_add_(0, piece.rows, piece.values);
+    return out;
+  }
+  return pieces.empty() ? Gradient() : prepare_rows(std::move(pieces));
 }
 
-double Optimizer::step(std::int64_t step, double learning_rate) {
+double Optimizer::squared_norm_of(const Gradient& gradient) {
+  if (gradient.device_rows.defined()) return gradient.device_values.square().sum().item<double>();
+  if (gradient.dense.defined() && !gradient.dense.is_cpu()) return gradient.dense.square().sum().item<double>();
+  if (gradient.dense.defined()) {
+    const auto* g = gradient.dense.const_data_ptr<float>();
+    return sum_over(gradient.dense.numel(),
+                    [&](std::int64_t begin, std::int64_t n) { return squared_norm(g + begin, n); });
+  }
+  return sum_of_runs(static_cast<std::int64_t>(gradient.rows.size()), gradient.width, [&](std::int64_t r) {
+    return squared_norm(gradient.values[static_cast<std::size_t>(r)], gradient.width);
+  });
+}
+
+double Optimizer::step(std::int64_t step, double learning_rate, models::RowGradients row_gradients) {
   const at::NoGradGuard no_grad;
-  std::vector<Gradient> gradients(slots_.size());
-  double squares = 0;
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    at::Tensor& gradient = slots_[i].parameter.mutable_grad();
-    if (!gradient.defined()) continue;
-    gradients[i] = prepare(gradient);
-    squares += squared_norm_of(gradients[i]);
+  std::vector<Gradient> gradients;
+  for (Slot& slot : slots_) {
+    at::Tensor& gradient = slot.parameter.mutable_grad();
+    gradients.push_back(prepare(gradient, std::move(row_gradients[slot.name])));
     gradient.reset();
   }
-  const double norm = std::sqrt(squares);
-  if (!std::isfinite(norm)) return norm;
   const double limit = options_.max_gradient_norm;
-  const double gradient_scale = limit > 0 && norm > limit ? limit / norm : 1.0;
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    if (!gradients[i].dense.defined() && !gradients[i].rows.defined()) continue;
-    if (slots_[i].parameter.is_cpu())
-      update(slots_[i], gradients[i], step, learning_rate, static_cast<float>(gradient_scale));
-    else
-      update_on_device(slots_[i], gradients[i], step, learning_rate, gradient_scale);
+  double squares = 0, gradient_scale = 1;
+  if (limit > 0) {
+    for (const Gradient& gradient : gradients)
+      if (!gradient.empty()) squares += squared_norm_of(gradient);
+    const double norm = std::sqrt(squares);
+    if (!std::isfinite(norm)) return norm;
+    if (norm > limit) gradient_scale = limit / norm;
   }
-  return norm;
+  double measured = 0;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (gradients[i].empty()) continue;
+    if (slots_[i].parameter.is_cpu()) {
+      measured += update(slots_[i], gradients[i], step, learning_rate, static_cast<float>(gradient_scale), limit <= 0);
+    } else {
+      if (limit <= 0) measured += squared_norm_of(gradients[i]);
+      update_on_device(slots_[i], gradients[i], step, learning_rate, gradient_scale);
+    }
+  }
+  return std::sqrt(limit > 0 ? squares : measured);
 }
 
-void Optimizer::update(Slot& slot, const Gradient& gradient, std::int64_t step, double learning_rate,
-                       float gradient_scale) const {
+double Optimizer::update(Slot& slot, const Gradient& gradient, std::int64_t step, double learning_rate,
+                         float gradient_scale, bool measure) const {
   const auto rate = static_cast<float>(learning_rate);
   const auto t = static_cast<double>(step);
   const AdamWStep adamw{.learning_rate = rate,
@@ -160,6 +192,7 @@ void Optimizer::update(Slot& slot, const Gradient& gradient, std::int64_t step, 
   float* const first = slot.first.defined() ? slot.first.mutable_data_ptr<float>() : nullptr;
   float* const second = slot.second.defined() ? slot.second.mutable_data_ptr<float>() : nullptr;
   const auto apply = [&](std::int64_t at_parameter, const float* g, std::int64_t n) {
+    const double squares = measure ? squared_norm(g, n) : 0.0;
     float* const m = first == nullptr ? nullptr : first + at_parameter;
     float* const v = second == nullptr ? nullptr : second + at_parameter;
     switch (options_.optimizer) {
@@ -167,34 +200,27 @@ void Optimizer::update(Slot& slot, const Gradient& gradient, std::int64_t step, 
       case OptimizerKind::kAdagrad: adagrad_update(adagrad, parameter + at_parameter, g, v, m, n); break;
       case OptimizerKind::kSgd: sgd_update(sgd, parameter + at_parameter, g, m, n); break;
     }
+    return squares;
   };
   if (gradient.dense.defined()) {
     const auto* g = gradient.dense.const_data_ptr<float>();
-    at::parallel_for(0, gradient.dense.numel(), kGrain,
-                     [&](std::int64_t begin, std::int64_t end) { apply(begin, g + begin, end - begin); });
-    return;
+    return sum_over(gradient.dense.numel(),
+                    [&](std::int64_t begin, std::int64_t n) { return apply(begin, g + begin, n); });
   }
-  const std::int64_t n_rows = gradient.rows.numel();
-  if (n_rows == 0) return;
-  const std::int64_t width = gradient.values.numel() / gradient.values.size(0);
-  const auto* rows = gradient.rows.const_data_ptr<std::int64_t>();
-  const auto* g = gradient.values.const_data_ptr<float>();
-  at::parallel_for(0, n_rows, std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(width, 1)),
-                   [&](std::int64_t begin, std::int64_t end) {
-                     for (std::int64_t r = begin; r < end; ++r) {
-                       apply(rows[r] * width, g + gradient.places[static_cast<std::size_t>(r)] * width, width);
-                     }
-                   });
+  return sum_of_runs(static_cast<std::int64_t>(gradient.rows.size()), gradient.width, [&](std::int64_t i) {
+    const auto r = static_cast<std::size_t>(i);
+    return apply(gradient.rows[r] * gradient.width, gradient.values[r], gradient.width);
+  });
 }
 
 void Optimizer::update_on_device(Slot& slot, const Gradient& gradient, std::int64_t step, double learning_rate,
                                  double gradient_scale) const {
-  const bool sparse = gradient.rows.defined();
-  const at::Tensor g = (sparse ? gradient.values : gradient.dense) * gradient_scale;
-  const auto read = [&](const at::Tensor& x) { return sparse ? x.index_select(0, gradient.rows) : x; };
+  const bool sparse = gradient.device_rows.defined();
+  const at::Tensor g = (sparse ? gradient.device_values : gradient.dense) * gradient_scale;
+  const auto read = [&](const at::Tensor& x) { return sparse ? x.index_select(0, gradient.device_rows) : x; };
   const auto write = [&](at::Tensor& x, const at::Tensor& value) {
     if (sparse)
-      x.index_copy_(0, gradient.rows, value);
+      x.index_copy_(0, gradient.device_rows, value);
     else
       x.copy_(value);
   };

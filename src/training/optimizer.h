@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/row_look_up.h"
 #include "training/training_options.h"
 
 namespace segue::training {
@@ -18,7 +19,7 @@ namespace segue::training {
 ///   b2^t)) + eps) Adagrad  a += g^2;  u = momentum u - lr g / sqrt(a + eps);  p = (1 - lr wd) p + u SGD      u =
 ///   momentum u + g;  p = (1 - lr wd) p - lr u
 ///
-/// A row-sparse gradient (COO over the first dimension) updates its rows alone, state included: the other rows keep
+/// A row-sparse gradient (row gradients, or COO over the first dimension) updates its rows alone, state included: the other rows keep
 /// their state and do not move (lazy semantics: Adam's means do not decay for them; t is the global step count). Weight
 /// decay applies to matrices of the body alone: not to embeddings, norms, biases and other vectors.
 class Optimizer {
@@ -29,9 +30,11 @@ class Optimizer {
 
   /// Clips the gradients to options.max_gradient_norm in global norm and updates every parameter that has a gradient;
   /// then forgets the gradients.
-  /// @param step  from 1; Adam's bias correction
-  /// @return      global norm of the gradient before clipping; not finite: nothing was updated
-  double step(std::int64_t step, double learning_rate);
+  /// @param step           from 1; Adam's bias correction
+  /// @param row_gradients  of tables that were read by rows, by the name of the parameter; overwritten
+  /// @return               global norm of the gradient before clipping. Not finite: nothing was updated where there is a
+  ///                       max_gradient_norm; without one the norm is taken on the way and the parameters are lost
+  double step(std::int64_t step, double learning_rate, models::RowGradients row_gradients = {});
 
   /// State by "<parameter>.<slot>", slots in use only: the tensors themselves.
   [[nodiscard]] std::map<std::string, at::Tensor> state() const;
@@ -45,17 +48,24 @@ class Optimizer {
     at::Tensor parameter, first, second;  // AdamW: mean, square; Adagrad: velocity, square; SGD: velocity
     float weight_decay = 0;
   };
-  /// A gradient ready to be applied: dense, or rows in rising order, each once. On a CPU the gradient of rows[r] is
-  /// values[places[r]], where the addends of a row that came several times were summed in place; elsewhere values[r].
+  /// A gradient ready to be applied: dense, or rows in rising order, each once.
   struct Gradient {
     at::Tensor dense;
-    at::Tensor rows, values;
-    std::vector<std::int64_t> places;
+    // On a CPU: where the values of each row lie, in `held`. Addends of a row that came several times are summed there.
+    std::vector<std::int64_t> rows;
+    std::vector<float*> values;
+    std::int64_t width = 0;
+    std::vector<at::Tensor> held;
+    // Elsewhere.
+    at::Tensor device_rows, device_values;
+    [[nodiscard]] bool empty() const { return !dense.defined() && rows.empty() && !device_rows.defined(); }
   };
-  static Gradient prepare(const at::Tensor& gradient);
+  static Gradient prepare(const at::Tensor& gradient, std::vector<models::RowGradient> pieces);
+  static Gradient prepare_rows(std::vector<models::RowGradient> pieces);
   static double squared_norm_of(const Gradient& gradient);
-  void update(Slot& slot, const Gradient& gradient, std::int64_t step, double learning_rate,
-              float gradient_scale) const;
+  /// @param measure  whether to return the sum of squares of the gradient, taken while it is at hand; else 0
+  double update(Slot& slot, const Gradient& gradient, std::int64_t step, double learning_rate, float gradient_scale,
+                bool measure) const;
   void update_on_device(Slot& slot, const Gradient& gradient, std::int64_t step, double learning_rate,
                         double gradient_scale) const;
 

@@ -188,7 +188,8 @@ void Training::resume() {
 double Training::update(const batching::Batch& given) {
   const std::int64_t step = place_.step + 1;
   // The step number alone decides what dropout draws: nothing else would have to be saved to resume.
-  at::manual_seed(Random(run_.seed ^ kDropoutStream, static_cast<std::uint64_t>(step)).next());
+  model_.dropout_seed = Random(run_.seed ^ kDropoutStream, static_cast<std::uint64_t>(step)).next();
+  if (!model_.device().is_cpu()) at::manual_seed(model_.dropout_seed);
   const batching::Batch batch = model_.device().is_cpu() ? given : given.to(model_.device());
   const at::Tensor loss = objective_.loss(batch, step);
   const double value = loss.item<double>();
@@ -201,7 +202,7 @@ double Training::update(const batching::Batch& given) {
   if (!std::isfinite(value)) refuse("the loss");
   loss.backward();
   learning_rate_ = scheduled_learning_rate(options_, step, n_steps_);
-  gradient_norm_ = optimizer_.step(step, learning_rate_);
+  gradient_norm_ = optimizer_.step(step, learning_rate_, model_.take_row_gradients());
   if (!std::isfinite(gradient_norm_)) refuse("the gradient");
   place_.step = step;
   if (average_) average_->update(step);

@@ -99,6 +99,24 @@ TEST_P(SparseTest, TouchedRowsMoveAsUnderADenseGradientAndOthersStay) {
 INSTANTIATE_TEST_SUITE_P(Kinds, SparseTest,
                          testing::Values(OptimizerKind::kAdamW, OptimizerKind::kAdagrad, OptimizerKind::kSgd));
 
+TEST_P(SparseTest, RowGradientsOfSeveralLookUpsAddUp) {
+  for (const double limit : {0.0, 0.3}) {  // the norm is taken on the way, or before
+    TrainingOptions options = options_of(GetParam());
+    options.momentum = GetParam() == OptimizerKind::kAdamW ? 0 : 0.5;
+    options.max_gradient_norm = limit;
+    at::Tensor dense = matrix(6, 3, 1).set_requires_grad(true), by_rows = matrix(6, 3, 1).set_requires_grad(true);
+    Optimizer on_dense({{"t", dense}}, options), on_rows({{"t", by_rows}}, options);
+    const at::Tensor first = at::tensor({4L, 1L, 4L}, at::kLong), second = at::tensor({1L, 5L}, at::kLong);
+    dense.mutable_grad() =
+        at::zeros({6, 3}).index_add(0, first, matrix(3, 3, -0.4)).index_add(0, second, matrix(2, 3, 0.9));
+    const double expected = dense.grad().norm().item<double>();
+    EXPECT_NEAR(on_dense.step(1, 0.1), expected, 1e-6);
+    EXPECT_NEAR(on_rows.step(1, 0.1, {{"t", {{first, matrix(3, 3, -0.4)}, {second, matrix(2, 3, 0.9)}}}}), expected, 1e-6);
+    for (const std::int64_t row : {1, 4, 5})
+      EXPECT_TRUE(at::allclose(by_rows.detach()[row], dense.detach()[row], 1e-6, 1e-6)) << row << ", limit " << limit;
+  }
+}
+
 TEST(Optimizer, LazyAdamKeepsTheStateOfRowsThatAreNotTouched) {
   at::Tensor p = matrix(2, 2, 1).set_requires_grad(true);
   Optimizer optimizer({{"item_embedding.weight", p}}, options_of(OptimizerKind::kAdamW));
@@ -124,9 +142,14 @@ TEST(Optimizer, ClipsTheGlobalNorm) {
   EXPECT_NEAR(b.item<double>(), -0.8, 1e-6);
 }
 
-TEST(Optimizer, AGradientThatIsNotFiniteChangesNothing) {
+TEST(Optimizer, AGradientThatIsNotFiniteIsToldAndUnderClippingChangesNothing) {
   at::Tensor a = at::ones({2}).set_requires_grad(true);
-  Optimizer optimizer({{"a", a}}, options_of(OptimizerKind::kAdamW));
+  TrainingOptions options = options_of(OptimizerKind::kAdamW);
+  a.mutable_grad() = at::full({2}, INFINITY);
+  EXPECT_FALSE(std::isfinite(Optimizer({{"a", a}}, options).step(1, 1.0)));
+  a = at::ones({2}).set_requires_grad(true);
+  options.max_gradient_norm = 1;
+  Optimizer optimizer({{"a", a}}, options);
   a.mutable_grad() = at::full({2}, INFINITY);
   EXPECT_FALSE(std::isfinite(optimizer.step(1, 1.0)));
   EXPECT_EQ(a.detach().sum().item<double>(), 2.0);
