@@ -3,7 +3,7 @@
 #include <bit>
 #include <cstdint>
 
-#include "models/instruction_sets.h"
+#include "support/instruction_sets.h"
 
 namespace segue::models {
 

@@ -1,7 +1,7 @@
 #include "models/gelu.h"
 
 #include "models/exponential.h"
-#include "models/instruction_sets.h"
+#include "support/instruction_sets.h"
 
 namespace segue::models {
 namespace {

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "models/exponential.h"
-#include "models/instruction_sets.h"
+#include "support/instruction_sets.h"
 
 namespace segue::models {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "models/instruction_sets.h"
+#include "support/instruction_sets.h"
 
 namespace segue::models {
 namespace {

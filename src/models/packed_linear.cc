@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "models/instruction_sets.h"
+#include "support/instruction_sets.h"
 
 namespace segue::models {
 namespace {

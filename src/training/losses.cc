@@ -251,7 +251,8 @@ struct SampledLoss : public torch::autograd::Function<SampledLoss> {
       }
     });
     // The gradient of all item vectors is formed in one buffer: it is the largest thing that an update moves.
-    at::Tensor to_items = at::empty_like(item_vectors, item_vectors.options().memory_format(at::MemoryFormat::Contiguous));
+    at::Tensor to_items =
+        at::empty_like(item_vectors, item_vectors.options().memory_format(at::MemoryFormat::Contiguous));
     at::Tensor to_negatives = to_items.narrow(0, first, m), to_targets = to_items.narrow(0, 0, n), to_vectors;
     if (options->bf16) {
       const at::Tensor low_scores = scores.to(at::kBFloat16);
@@ -333,7 +334,8 @@ at::Tensor sampled_loss(const SampledLayer& layer, const at::Tensor& log_q, cons
   if (options.loss == Loss::kCrossEntropy)
     throw std::invalid_argument("sampled_loss: cross_entropy is not a sampled loss");
   if (layer.items.size(0) < layer.vectors.size(0) || layer.item_vectors.size(0) != layer.items.size(0))
-    throw std::invalid_argument("sampled_loss: item_vectors and items hold each position's target, then the drawn items");
+    throw std::invalid_argument(
+        "sampled_loss: item_vectors and items hold each position's target, then the drawn items");
   if (!layer.vectors.is_cpu()) return sampled_loss_on_device(layer, log_q, options);
   return SampledLoss::apply(layer.vectors, layer.item_vectors, if_defined(layer.item_bias), &layer, &log_q, &options);
 }

@@ -38,7 +38,8 @@ struct SampledLayer {
   at::Tensor item_vectors;  ///< [n + m, e]: of each position's target, then of the m drawn items
   at::Tensor item_bias;     ///< [n + m], or undefined
   at::Tensor items;         ///< [n + m] int64, which items these are
-  /// Negatives are the drawn items alone, or with this all n + m; those equal to a position's target never count for it.
+  /// Negatives are the drawn items alone, or with this all n + m; those equal to a position's target never count for
+  /// it.
   bool targets_are_negatives = false;
 };
 

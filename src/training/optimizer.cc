@@ -17,7 +17,8 @@ constexpr std::int64_t kGrain = 32'768;
 // What is looked at twice (its norm, then the update) should still lie in the first cache.
 constexpr std::int64_t kRun = 2048;
 
-/// The sum of run(i) over i in [0, n), in ranges of a fixed division, so that it does not depend on the number of threads.
+/// The sum of run(i) over i in [0, n), in ranges of a fixed division, so that it does not depend on the number of
+/// threads.
 /// @param width  numbers of a run: what a thread takes at once goes by it
 template <class Run>
 double sum_of_runs(std::int64_t n, std::int64_t width, Run run) {
@@ -97,9 +98,8 @@ Optimizer::Gradient Optimizer::prepare_rows(std::vector<models::RowGradient> pie
     for (std::int64_t i = 0; i < rows.numel(); ++i) addends.push_back({row[i], addends.size(), value + i * out.width});
     out.held.push_back(values);
   }
-  std::sort(addends.begin(), addends.end(), [](const Addend& a, const Addend& b) {
-    return a.row != b.row ? a.row < b.row : a.order < b.order;
-  });
+  std::sort(addends.begin(), addends.end(),
+            [](const Addend& a, const Addend& b) { return a.row != b.row ? a.row < b.row : a.order < b.order; });
   std::vector<std::size_t> starts;
   for (std::size_t i = 0; i < addends.size(); ++i) {
     if (i > 0 && addends[i].row == addends[i - 1].row) continue;

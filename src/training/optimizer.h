@@ -19,9 +19,9 @@ namespace segue::training {
 ///   b2^t)) + eps) Adagrad  a += g^2;  u = momentum u - lr g / sqrt(a + eps);  p = (1 - lr wd) p + u SGD      u =
 ///   momentum u + g;  p = (1 - lr wd) p - lr u
 ///
-/// A row-sparse gradient (row gradients, or COO over the first dimension) updates its rows alone, state included: the other rows keep
-/// their state and do not move (lazy semantics: Adam's means do not decay for them; t is the global step count). Weight
-/// decay applies to matrices of the body alone: not to embeddings, norms, biases and other vectors.
+/// A row-sparse gradient (row gradients, or COO over the first dimension) updates its rows alone, state included: the
+/// other rows keep their state and do not move (lazy semantics: Adam's means do not decay for them; t is the global
+/// step count). Weight decay applies to matrices of the body alone: not to embeddings, norms, biases and other vectors.
 class Optimizer {
  public:
   using Parameters = std::vector<std::pair<std::string, at::Tensor>>;
@@ -32,7 +32,8 @@ class Optimizer {
   /// then forgets the gradients.
   /// @param step           from 1; Adam's bias correction
   /// @param row_gradients  of tables that were read by rows, by the name of the parameter; overwritten
-  /// @return               global norm of the gradient before clipping. Not finite: nothing was updated where there is a
+  /// @return               global norm of the gradient before clipping. Not finite: nothing was updated where there is
+  /// a
   ///                       max_gradient_norm; without one the norm is taken on the way and the parameters are lost
   double step(std::int64_t step, double learning_rate, models::RowGradients row_gradients = {});
 

@@ -5,16 +5,10 @@
 #include <cmath>
 #include <limits>
 
+#include "support/instruction_sets.h"
+
 // This file is compiled with reassociation allowed (CMakeLists.txt), so that sums become vector code; infinities and
 // NaN are kept.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__) && \
-    !defined(__SANITIZE_ADDRESS__)
-#define SEGUE_VECTOR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define SEGUE_VECTOR_CLONES
-#endif
-#define SEGUE_INLINE inline __attribute__((always_inline))
-
 namespace segue::training {
 namespace {
 
@@ -53,7 +47,7 @@ SEGUE_INLINE float max_of(const float* x, std::int64_t n) {
 
 }  // namespace
 
-SEGUE_VECTOR_CLONES
+SEGUE_CLONES
 double cross_entropy_row(float* logits, std::int64_t n, std::int64_t target, float smoothing, float scale) {
   const float largest = max_of(logits, n);
   const float wanted = logits[target];
@@ -76,12 +70,12 @@ double cross_entropy_row(float* logits, std::int64_t n, std::int64_t target, flo
   return (1.0 - static_cast<double>(smoothing)) * to_target + static_cast<double>(smoothing) * to_all;
 }
 
-SEGUE_VECTOR_CLONES
+SEGUE_CLONES
 void widen_row(const std::uint16_t* x, float* out, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) out[i] = std::bit_cast<float>(static_cast<std::uint32_t>(x[i]) << 16);
 }
 
-SEGUE_VECTOR_CLONES
+SEGUE_CLONES
 void narrow_row(const float* x, std::uint16_t* out, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) {
     const auto bits = std::bit_cast<std::uint32_t>(x[i]);
@@ -91,7 +85,7 @@ void narrow_row(const float* x, std::uint16_t* out, std::int64_t n) {
   }
 }
 
-SEGUE_VECTOR_CLONES
+SEGUE_CLONES
 double sampled_loss_row(const SampledRow& row, float* scores, const std::int32_t* negatives, const float* log_q,
                         std::int64_t m, float* positive, float scale, float* scratch) {
   const std::int32_t target = row.target;
@@ -180,14 +174,14 @@ double sampled_loss_row(const SampledRow& row, float* scores, const std::int32_t
   return static_cast<double>(loss);
 }
 
-SEGUE_VECTOR_CLONES
+SEGUE_CLONES
 double squared_norm(const float* x, std::int64_t n) {
   double sum = 0;
   for (std::int64_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
   return sum;
 }
 
-SEGUE_VECTOR_CLONES
+SEGUE_CLONES
 void adamw_update(const AdamWStep& step, float* parameter, const float* gradient, float* mean, float* square,
                   std::int64_t n) {
   const AdamWStep s = step;
@@ -204,7 +198,7 @@ void adamw_update(const AdamWStep& step, float* parameter, const float* gradient
   }
 }
 
-SEGUE_VECTOR_CLONES
+SEGUE_CLONES
 void adagrad_update(const AdagradStep& step, float* parameter, const float* gradient, float* square, float* velocity,
                     std::int64_t n) {
   const AdagradStep s = step;
@@ -228,7 +222,7 @@ void adagrad_update(const AdagradStep& step, float* parameter, const float* grad
   }
 }
 
-SEGUE_VECTOR_CLONES
+SEGUE_CLONES
 void sgd_update(const SgdStep& step, float* parameter, const float* gradient, float* velocity, std::int64_t n) {
   const SgdStep s = step;
   const float keep = 1.0F - s.learning_rate * s.weight_decay;
@@ -244,12 +238,12 @@ void sgd_update(const SgdStep& step, float* parameter, const float* gradient, fl
   }
 }
 
-SEGUE_VECTOR_CLONES
+SEGUE_CLONES
 void average_update(float decay, const float* parameter, float* average, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) average[i] += (1.0F - decay) * (parameter[i] - average[i]);
 }
 
-SEGUE_VECTOR_CLONES
+SEGUE_CLONES
 void add_row(const float* x, float* y, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) y[i] += x[i];
 }

@@ -250,8 +250,8 @@ INSTANTIATE_TEST_SUITE_P(Losses, SampledLossTest,
 
 /// One position with score 1 for its target and scores 0 and 2 for two negatives.
 double golden(Loss loss, double lambda) {
-  const SampledLayer layer =
-      layer_of(at::ones({1, 1}), {at::tensor({1.0F, 0.0F, 2.0F}).reshape({3, 1})}, {}, {at::tensor({0L, 1L, 2L}, at::kLong)});
+  const SampledLayer layer = layer_of(at::ones({1, 1}), {at::tensor({1.0F, 0.0F, 2.0F}).reshape({3, 1})}, {},
+                                      {at::tensor({0L, 1L, 2L}, at::kLong)});
   return sampled_loss(layer, {}, {.loss = loss, .bpr_regularization = lambda, .score_elu = 0, .bf16 = false})
       .item<double>();
 }
@@ -269,8 +269,8 @@ TEST(SampledLoss, OnEveryItemOnceItIsTheFullCrossEntropy) {
   const Plain plain;
   const at::Tensor items = tensor_of(plain.o, {11, 5}), targets = at::tensor(plain.targets, at::kLong);
   const at::Tensor v = tensor_of(plain.v, {7, 5}), w = tensor_of(plain.v, {7, 5});
-  const SampledLayer sampled = layer_of(v, {items.detach().index_select(0, targets), items.detach()}, {},
-                                        {targets, at::arange(11, at::kLong)});
+  const SampledLayer sampled =
+      layer_of(v, {items.detach().index_select(0, targets), items.detach()}, {}, {targets, at::arange(11, at::kLong)});
   const at::Tensor all = sampled_loss(sampled, at::zeros({11}), {.loss = Loss::kSampledSoftmax});
   const at::Tensor full = cross_entropy(
       {.vectors = w, .items = items, .bias = {}, .visited_weights = {}, .visited_offsets = {}, .visited_items = {}},
@@ -282,8 +282,8 @@ TEST(SampledLoss, OnEveryItemOnceItIsTheFullCrossEntropy) {
 }
 
 TEST(SampledLoss, NegativesThatAreAllHitsCostNothing) {
-  const SampledLayer layer = layer_of(at::ones({1, 1}).set_requires_grad(true), {at::ones({3, 1})}, {},
-                                      {at::tensor({4L, 4L, 4L}, at::kLong)});
+  const SampledLayer layer =
+      layer_of(at::ones({1, 1}).set_requires_grad(true), {at::ones({3, 1})}, {}, {at::tensor({4L, 4L, 4L}, at::kLong)});
   for (const Loss loss : {Loss::kSampledSoftmax, Loss::kBprMax, Loss::kTop1Max}) {
     const at::Tensor value = sampled_loss(layer, at::zeros({2}), {.loss = loss});
     EXPECT_EQ(value.item<double>(), 0.0);

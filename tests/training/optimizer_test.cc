@@ -111,7 +111,8 @@ TEST_P(SparseTest, RowGradientsOfSeveralLookUpsAddUp) {
         at::zeros({6, 3}).index_add(0, first, matrix(3, 3, -0.4)).index_add(0, second, matrix(2, 3, 0.9));
     const double expected = dense.grad().norm().item<double>();
     EXPECT_NEAR(on_dense.step(1, 0.1), expected, 1e-6);
-    EXPECT_NEAR(on_rows.step(1, 0.1, {{"t", {{first, matrix(3, 3, -0.4)}, {second, matrix(2, 3, 0.9)}}}}), expected, 1e-6);
+    EXPECT_NEAR(on_rows.step(1, 0.1, {{"t", {{first, matrix(3, 3, -0.4)}, {second, matrix(2, 3, 0.9)}}}}), expected,
+                1e-6);
     for (const std::int64_t row : {1, 4, 5})
       EXPECT_TRUE(at::allclose(by_rows.detach()[row], dense.detach()[row], 1e-6, 1e-6)) << row << ", limit " << limit;
   }
