@@ -29,7 +29,11 @@ add_library(segue_torch INTERFACE)
 add_library(segue::torch ALIAS segue_torch)
 target_include_directories(segue_torch SYSTEM BEFORE INTERFACE ${PROJECT_BINARY_DIR}/first)
 target_include_directories(segue_torch SYSTEM INTERFACE ${TORCH_DIR}/include ${TORCH_DIR}/include/torch/csrc/api/include)
-target_link_libraries(segue_torch INTERFACE segue_torch_cpu segue_c10)
+# at::parallel_for is a template: compiled without OpenMP it is a plain loop. Its run-time is the one that LibTorch brings, never a second.
+add_library(segue_torch_openmp SHARED IMPORTED GLOBAL)
+set_target_properties(segue_torch_openmp PROPERTIES IMPORTED_LOCATION ${TORCH_DIR}/lib/libgomp.so.1)
+target_compile_options(segue_torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
+target_link_libraries(segue_torch INTERFACE segue_torch_cpu segue_c10 segue_torch_openmp)
 
 file(GLOB SEGUE_ARROW_LIBRARY ${ARROW_DIR}/libarrow.so.*)
 file(GLOB SEGUE_PARQUET_LIBRARY ${ARROW_DIR}/libparquet.so.*)
