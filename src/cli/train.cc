@@ -25,6 +25,13 @@ struct TrainArguments {
   bool resume = false, overwrite = false;
 };
 
+/// Nothing is there but the log of a run that failed before it began (no data, no device).
+bool is_free(const RunFiles& files) {
+  for (const auto& entry : std::filesystem::directory_iterator(files.directory))
+    if (entry.path() != files.log()) return false;
+  return true;
+}
+
 /// Sees to it that the directory may take this run; true when there is a checkpoint to resume from.
 bool claim(const RunFiles& files, const TrainArguments& arguments) {
   const std::string directory = files.directory.string();
@@ -39,7 +46,7 @@ bool claim(const RunFiles& files, const TrainArguments& arguments) {
     throw UsageError(
         directory +
         " already holds a run: --resume goes on with it, --overwrite replaces it, --run DIR takes another folder");
-  if (std::filesystem::exists(files.directory) && !holds_run && !std::filesystem::is_empty(files.directory))
+  if (std::filesystem::exists(files.directory) && !holds_run && !is_free(files))
     throw UsageError(directory + " is not empty and is no run: name another folder by --run DIR");
   if (holds_run) std::filesystem::remove_all(files.directory);
   return false;

@@ -82,6 +82,15 @@ class BadEventsTest(unittest.TestCase):
     def test_no_such_file(self):
         self.prepare(HEADER + ROWS, "nowhere-*.csv", options=(f"data.events={self.work}/nowhere-*.csv",))
 
+    def test_a_run_that_never_began_does_not_claim_its_directory(self):
+        config = self.work / "config.yaml"
+        config.write_text(EVENTS_CONFIG.format(events=self.work / "events.csv", work=self.work))
+        train = ("train", config, "--run", self.work / "run", "training.epochs=1", "device=cpu")
+        self.assertEqual(segue(*train).code, DATA)
+        (self.work / "events.csv").write_text(HEADER + ROWS)
+        good(*train)
+        self.assertEqual(segue(*train).code, USAGE)
+
     def test_skipped_rows_are_counted_and_reported(self):
         result = self.prepare(HEADER + ROWS + "s90,i1,yesterday\ns91,,2024-01-01\n", code=0, options=("data.on_bad_row=skip", "--json"))
         self.assertIn("2", str(result.json["skipped_rows"] if "skipped_rows" in result.json else result.json))
