@@ -188,7 +188,7 @@ Places read_places(const OutputOptions& options) {
   if (!read.ok()) throw fail(read.status().message());
   const auto table = (*read)->CombineChunks().ValueOrDie();
   const auto column = [&](const std::string& name) {
-    const auto found = table->GetColumnByName(name);
+    auto found = table->GetColumnByName(name);
     if (!found) throw fail("no column '" + name + "'; it has " + table->schema()->ToString());
     return found;
   };

@@ -143,7 +143,7 @@ DrawnTrip Sampler::draw(Random& random, Scratch& scratch) const {
     const bool device_kept = leg > 0 && random.uniform() < kDeviceKept;
     trip.city[at(leg)] = static_cast<std::int16_t>(city);
     trip.device[at(leg)] =
-        device_kept ? trip.device[at(leg - 1)] : static_cast<std::int8_t>(pick(style.devices, random));
+        device_kept ? trip.device[at(leg - 1)] : static_cast<std::uint8_t>(pick(style.devices, random));
     trip.nights[at(leg)] = static_cast<std::int8_t>(1 + pick(style.nights, random));
     day += trip.nights[at(leg)];
   }

@@ -13,12 +13,12 @@ inline constexpr int kMinLegs = 4, kMaxLegs = 12;
 /// that whatever takes a Trip cannot use the style.
 struct Trip {
   int n_legs = 0;
-  int start_day = 0;                           ///< check-in of the first leg (calendar.h)
-  int booker = 0;                              ///< row of World::bookers
-  int affiliate = 0;                           ///< affiliate_id as written
-  std::array<std::int16_t, kMaxLegs> city{};   ///< rows of World::cities
-  std::array<std::int8_t, kMaxLegs> nights{};  ///< 1 .. kMaxNights
-  std::array<std::int8_t, kMaxLegs> device{};  ///< rows of kDeviceNames
+  int start_day = 0;                            ///< check-in of the first leg (calendar.h)
+  int booker = 0;                               ///< row of World::bookers
+  int affiliate = 0;                            ///< affiliate_id as written
+  std::array<std::int16_t, kMaxLegs> city{};    ///< rows of World::cities
+  std::array<std::int8_t, kMaxLegs> nights{};   ///< 1 .. kMaxNights
+  std::array<std::uint8_t, kMaxLegs> device{};  ///< rows of kDeviceNames
 
   /// Check-in day of a leg; leg == n_legs gives the last check-out.
   [[nodiscard]] int check_in(int leg) const {
