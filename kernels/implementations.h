@@ -20,6 +20,10 @@ void score_all(MatrixView<const float> queries, const ItemMatrix& items, MatrixV
 namespace cpu {
 void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
            MatrixView<float> scores, MatrixView<std::int32_t> rows, int n_threads);
+/// The same by the int8 copy of the items; false, and nothing done, where this processor has no kernels for it or a
+/// query is not finite.
+bool int8_top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
+                MatrixView<float> scores, MatrixView<std::int32_t> rows, int n_threads);
 void select_top_k(MatrixView<const float> scores, std::int64_t k, MatrixView<float> best,
                   MatrixView<std::int32_t> columns, int n_threads);
 void score_all(MatrixView<const float> queries, const ItemMatrix& items, MatrixView<float> scores, int n_threads);

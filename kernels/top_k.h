@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "kernels/device.h"
+#include "kernels/int8_items.h"
 #include "kernels/matrix_view.h"
 
 namespace segue::kernels {
@@ -16,7 +17,8 @@ struct ItemMatrix {
   MatrixView<const float> vectors;  ///< [n_items, dim]
   const float* bias = nullptr;      ///< [n_items], or nullptr for 0
   const std::uint32_t* allowed =
-      nullptr;  ///< bitset of [ceil(n_items / 32)] words, bit set = may be selected; nullptr: all
+      nullptr;                      ///< bitset of [ceil(n_items / 32)] words, bit set = may be selected; nullptr: all
+  const Int8Items* int8 = nullptr;  ///< a copy of vectors and bias that top_k() may scan first; the result is the same
 };
 
 /// Short per-query lists, CSR: query q owns items[offsets[q] .. offsets[q+1]). offsets nullptr: no lists.

@@ -17,7 +17,7 @@ void BestKeys::add(SortableKey key) {
 }
 
 void BestKeys::cut() {
-  if (keys_.size() <= k_) return;
+  if (keys_.size() < k_) return;
   const auto kth = keys_.begin() + static_cast<std::ptrdiff_t>(k_ - 1);
   std::nth_element(keys_.begin(), kth, keys_.end(), std::greater<>());
   threshold_ = score_of(*kth);

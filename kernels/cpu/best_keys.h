@@ -23,11 +23,13 @@ class BestKeys {
   void add(SortableKey key);
   /// Adds keys of any rows; threshold() means nothing afterwards.
   void merge(const BestKeys& other);
+  /// Cuts back to k now, so that threshold() is the score of the k-th best key so far, where there are k.
+  void cut();
+  [[nodiscard]] const std::vector<SortableKey>& keys() const { return keys_; }
   /// Sorts, best first, cuts to k and writes k slots, the last ones empty where keys are missing.
   void write(float* scores, std::int32_t* rows);
 
  private:
-  void cut();
   std::size_t k_;
   float threshold_ = kMaskedScore;
   std::vector<SortableKey> keys_;

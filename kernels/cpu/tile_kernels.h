@@ -40,7 +40,7 @@ const TileKernels& portable_tile_kernels();
 const TileKernels& avx2_tile_kernels();    ///< x86-64-v3
 const TileKernels& avx512_tile_kernels();  ///< F, VL, BW, DQ
 
-/// The fastest set this processor runs. SEGUE_CPU=portable|avx2|avx512 in the environment picks a lesser one (tests).
+/// The fastest set of instruction_set().
 const TileKernels& tile_kernels();
 
 }  // namespace segue::kernels::cpu

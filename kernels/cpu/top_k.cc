@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "kernels/cpu/best_keys.h"
+#include "kernels/cpu/exclusions.h"
+#include "kernels/cpu/int8_kernels.h"
 #include "kernels/cpu/packed_queries.h"
 #include "kernels/cpu/workers.h"
 #include "kernels/implementations.h"
@@ -15,27 +17,6 @@ namespace {
 constexpr std::int64_t kStripItems = 512;        ///< scores of a tile's queries over a strip: 24 KB
 constexpr std::int64_t kMaxGroupQueries = 240;   ///< as in score_all.cc
 constexpr std::int64_t kMaxGroupKeys = 1 << 22;  ///< keys kept at a time by a thread, which bounds memory for a large k
-
-/// The items a query must not get, sorted.
-class Exclusions {
- public:
-  Exclusions(const ItemLists& lists, std::int64_t first, std::int64_t n_queries)
-      : sorted_(static_cast<std::size_t>(n_queries)) {
-    if (lists.offsets == nullptr) return;
-    for (std::int64_t q = 0; q < n_queries; ++q) {
-      auto& list = sorted_[static_cast<std::size_t>(q)];
-      list.assign(lists.items + lists.offsets[first + q], lists.items + lists.offsets[first + q + 1]);
-      std::sort(list.begin(), list.end());
-    }
-  }
-  [[nodiscard]] bool contains(std::int64_t query, std::int32_t item) const {
-    const auto& list = sorted_[static_cast<std::size_t>(query)];
-    return std::binary_search(list.begin(), list.end(), item);
-  }
-
- private:
-  std::vector<std::vector<std::int32_t>> sorted_;
-};
 
 struct Group {
   MatrixView<const float> queries;
@@ -82,10 +63,19 @@ void search_items(const Group& group, std::int64_t begin, std::int64_t end, std:
   }
 }
 
+/// Whether a scan of the int8 copy saves more than scoring its candidates costs.
+bool int8_pays(std::int64_t n_items, std::int64_t n_queries, std::int64_t k) {
+  constexpr std::int64_t kLeastSelection = 8;  // items for each one selected
+  return k <= n_items / kLeastSelection && (n_items >= kLeastInt8Items || n_queries <= kFewQueries);
+}
+
 }  // namespace
 
 void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
            MatrixView<float> scores, MatrixView<std::int32_t> rows, int n_threads) {
+  if (items.int8 != nullptr && int8_pays(items.vectors.n_rows, queries.n_rows, k) &&
+      int8_top_k(queries, items, excluded, k, scores, rows, n_threads))
+    return;
   const std::int64_t n_items = items.vectors.n_rows;
   const std::int64_t group_queries =
       std::clamp<std::int64_t>(kMaxGroupKeys / std::max<std::int64_t>(1, std::min(k, n_items)), 1, kMaxGroupQueries);

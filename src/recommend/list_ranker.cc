@@ -7,6 +7,7 @@
 
 #include "batching/batch.h"
 #include "kernels/top_k.h"
+#include "support/threads.h"
 
 namespace segue::recommend {
 namespace {
@@ -33,7 +34,11 @@ std::vector<std::int32_t> distinct_items(std::span<const std::int32_t> events, s
 
 ListRanker::ListRanker(const BundleModel& model, const ItemFilter& filter, std::int64_t max_length, std::int64_t k,
                        bool hide_seen)
-    : model_(model), filter_(filter), max_length_(max_length), k_(k), hide_seen_(hide_seen) {}
+    : model_(model), filter_(filter), max_length_(max_length), k_(k), hide_seen_(hide_seen) {
+  if (model.model->n_items() < kernels::kLeastInt8Items || model.inference->vector_dim() > kernels::kInt8MaxDim) return;
+  int8_ = kernels::make_int8_items({model.item_vectors.data(), model.model->n_items(), model.inference->vector_dim()},
+                                   model.output_bias.empty() ? nullptr : model.output_bias.data(), available_threads());
+}
 
 std::vector<float> ListRanker::session_vectors(const HistoryChunk& chunk, std::size_t first, std::size_t n) const {
   std::vector<batching::SequenceView> views;
@@ -95,6 +100,8 @@ void ListRanker::rank(const HistoryChunk& chunk, std::size_t first, std::size_t 
   matrix.vectors = {model_.item_vectors.data(), n_items, dim};
   matrix.bias = model_.output_bias.empty() ? nullptr : model_.output_bias.data();
   matrix.allowed = filter_.words();
+  const kernels::Int8Items int8 = int8_.view();
+  if (int8.n_items > 0) matrix.int8 = &int8;
   kernels::ItemLists lists;
   if (!listed.empty()) lists = {offsets.data(), listed.data()};
   kernels::Device device;

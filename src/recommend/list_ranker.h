@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "kernels/int8_items.h"
 #include "recommend/bundle_model.h"
 #include "recommend/history_reader.h"
 #include "recommend/item_filter.h"
@@ -30,6 +31,7 @@ class ListRanker {
   const ItemFilter& filter_;
   std::int64_t max_length_, k_;
   bool hide_seen_;
+  kernels::Int8ItemArrays int8_;  ///< of a large catalogue
 };
 
 }  // namespace segue::recommend

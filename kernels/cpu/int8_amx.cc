@@ -1,0 +1,161 @@
+// AMX: a tile is 32 queries by 32 items, four 16 x 16 accumulators. Their sums go through a buffer in the first cache,
+// where the comparison of one pair of panels overlaps with the products of the next.
+
+#include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "kernels/cpu/int8_kernels.h"
+
+namespace segue::kernels::cpu {
+namespace {
+
+constexpr int kTileQueries = 32;
+constexpr int kHalf = 16;                  ///< queries, or items, of one accumulator
+constexpr std::int64_t kChunk = 64;        ///< dimensions of one product
+constexpr std::int64_t kTileBytes = 1024;  ///< 16 rows of 64 bytes
+constexpr std::int64_t kPairItems = 32;
+
+int queries_for(std::int64_t n_left) { return n_left <= kHalf ? kHalf : kTileQueries; }
+
+std::int64_t n_chunks(std::int64_t dim) { return (dim + kChunk - 1) / kChunk; }
+
+std::int64_t packed_bytes(int n_queries, std::int64_t dim) { return n_queries / kHalf * n_chunks(dim) * kTileBytes; }
+
+/// [half, chunk, 16 queries, 64], zeros behind the last dimension: they cancel what a load reads behind the end of a
+/// panel.
+void pack_queries(const std::int8_t* queries, int n, int /*n_queries*/, std::int64_t dim, std::int8_t* out) {
+  for (int q = 0; q < n; ++q) {
+    for (std::int64_t chunk = 0; chunk < n_chunks(dim); ++chunk) {
+      const std::int64_t n_dims = dim - chunk * kChunk < kChunk ? dim - chunk * kChunk : kChunk;
+      std::memcpy(out + (q / kHalf * n_chunks(dim) + chunk) * kTileBytes + q % kHalf * kChunk,
+                  queries + q * dim + chunk * kChunk, static_cast<std::size_t>(n_dims));
+    }
+  }
+}
+
+void append(unsigned mask, std::uint32_t position, std::uint32_t*& end) {
+  for (; mask != 0; mask &= mask - 1) *end++ = position + static_cast<std::uint32_t>(__builtin_ctz(mask));
+}
+
+/// Starts the products of a pair of panels: accumulators 0 and 1 for the first half of the queries, 2 and 3 for the
+/// second.
+template <bool kTwoHalves>
+void multiply(const Int8Scan& scan, std::int64_t pair) {
+  const std::int64_t panel_bytes = scan.dim * kHalf;
+  const std::uint8_t* first = scan.panels + pair * 2 * panel_bytes;
+  const std::uint8_t* second = first + panel_bytes;
+  const std::int64_t chunks = n_chunks(scan.dim);
+  _tile_zero(0);
+  _tile_zero(1);
+  if (kTwoHalves) {
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+  for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
+    _tile_loadd(4, scan.queries + chunk * kTileBytes, kChunk);
+    _tile_loadd(6, first + chunk * kTileBytes, kChunk);
+    _tile_dpbsud(0, 4, 6);
+    _tile_loadd(7, second + chunk * kTileBytes, kChunk);
+    _tile_dpbsud(1, 4, 7);
+    if (!kTwoHalves) continue;
+    _tile_loadd(5, scan.queries + (chunks + chunk) * kTileBytes, kChunk);
+    _tile_dpbsud(2, 5, 6);
+    _tile_dpbsud(3, 5, 7);
+  }
+}
+
+/// sums [queries, 32]
+template <bool kTwoHalves>
+void store(std::int32_t* sums) {
+  constexpr int kRowBytes = kPairItems * 4;
+  _tile_stored(0, sums, kRowBytes);
+  _tile_stored(1, sums + kHalf, kRowBytes);
+  if (!kTwoHalves) return;
+  _tile_stored(2, sums + kHalf * kPairItems, kRowBytes);
+  _tile_stored(3, sums + kHalf * kPairItems + kHalf, kRowBytes);
+}
+
+template <int kQueries>
+void compare(const Int8Scan& scan, std::int64_t pair, const std::int32_t* sums) {
+  const auto position = static_cast<std::uint32_t>(scan.first_position + pair * kPairItems);
+  if (scan.bias == nullptr) {
+    for (int q = 0; q < kQueries; ++q) {
+      const __m512i limit = _mm512_set1_epi32(scan.limits[q]);
+      const __mmask16 low = _mm512_cmpge_epi32_mask(_mm512_load_si512(sums + q * kPairItems), limit);
+      const __mmask16 high = _mm512_cmpge_epi32_mask(_mm512_load_si512(sums + q * kPairItems + kHalf), limit);
+      const unsigned mask = _mm512_kunpackw(high, low);
+      if (__builtin_expect(static_cast<long>(mask != 0), 0) != 0) append(mask, position, scan.ends[q]);
+    }
+    return;
+  }
+  const __m512 bias_low = _mm512_loadu_ps(scan.bias + pair * kPairItems);
+  const __m512 bias_high = _mm512_loadu_ps(scan.bias + pair * kPairItems + kHalf);
+  for (int q = 0; q < kQueries; ++q) {
+    const __m512 step = _mm512_set1_ps(scan.steps[q]);
+    const __m512 limit = _mm512_set1_ps(scan.float_limits[q]);
+    const __m512 low = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(sums + q * kPairItems)), step, bias_low);
+    const __m512 high =
+        _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(sums + q * kPairItems + kHalf)), step, bias_high);
+    // "Not less": a candidate, too, where a limit or a bias is not a number.
+    const unsigned mask =
+        _mm512_kunpackw(_mm512_cmp_ps_mask(high, limit, _CMP_NLT_UQ), _mm512_cmp_ps_mask(low, limit, _CMP_NLT_UQ));
+    if (__builtin_expect(static_cast<long>(mask != 0), 0) != 0) append(mask, position, scan.ends[q]);
+  }
+}
+
+template <bool kTwoHalves>
+void scan_tile(const Int8Scan& scan) {
+  constexpr int kQueries = kTwoHalves ? kTileQueries : kHalf;
+  alignas(64) std::int32_t sums[2][kQueries * kPairItems];
+  const std::int64_t n_pairs = scan.n_panels / 2;
+  multiply<kTwoHalves>(scan, 0);
+  store<kTwoHalves>(sums[0]);
+  for (std::int64_t pair = 1; pair < n_pairs; ++pair) {
+    multiply<kTwoHalves>(scan, pair);
+    compare<kQueries>(scan, pair - 1, sums[(pair - 1) % 2]);
+    store<kTwoHalves>(sums[pair % 2]);
+  }
+  compare<kQueries>(scan, n_pairs - 1, sums[(n_pairs - 1) % 2]);
+}
+
+void scan_block(const Int8Scan& scan) {
+  if (scan.n_queries == kHalf) return scan_tile<false>(scan);
+  scan_tile<true>(scan);
+}
+
+struct alignas(64) TileConfiguration {
+  std::uint8_t palette = 1;
+  std::uint8_t start_row = 0;
+  std::uint8_t reserved[14] = {};
+  std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  std::uint8_t n_rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
+void begin_thread() {
+  static constexpr TileConfiguration
+      configuration;  // in memory: the intrinsic tells the compiler of its first bytes alone
+  _tile_loadconfig(&configuration);
+}
+
+void end_thread() { _tile_release(); }
+
+}  // namespace
+
+bool may_use_amx() {
+  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr long kTileData = 18;               // XFEATURE_XTILEDATA
+  return __builtin_cpu_supports("amx-int8") != 0 && __builtin_cpu_supports("amx-tile") != 0 &&
+         syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
+const Int8Kernels& amx_int8_kernels() {
+  static constexpr Int8Kernels kKernels{
+      "amx",      kTileQueries,      queries_for,  packed_bytes, pack_queries, set_int8_limits_avx512,
+      scan_block, score_rows_avx512, begin_thread, end_thread};
+  return kKernels;
+}
+
+}  // namespace segue::kernels::cpu
