@@ -1,6 +1,7 @@
 // AMX: a tile is 32 queries by 32 items, four 16 x 16 accumulators. Their sums go through a buffer in the first cache,
 // where the comparison of one pair of panels overlaps with the products of the next.
 
+#include <cpuid.h>
 #include <immintrin.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -145,9 +146,15 @@ void end_thread() { _tile_release(); }
 }  // namespace
 
 bool may_use_amx() {
+  constexpr unsigned kTileBit = 1U << 24;  // both in EDX of leaf 7
+  constexpr unsigned kInt8Bit = 1U << 25;
   constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
   constexpr long kTileData = 18;               // XFEATURE_XTILEDATA
-  return __builtin_cpu_supports("amx-int8") != 0 && __builtin_cpu_supports("amx-tile") != 0 &&
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & kTileBit) != 0 && (edx & kInt8Bit) != 0 &&
          syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
