@@ -63,6 +63,10 @@ void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemL
   require_device(device, kEntry);
   require(k >= 1 && k <= kMaxExtent, kEntry, "k is " + std::to_string(k) + ", outside [1, 2^31)");
   require_items(queries, items, kEntry);
+  require(items.int8 == nullptr ||
+              (items.int8->n_items == items.vectors.n_rows && items.int8->dim == items.vectors.n_cols &&
+               (items.int8->bias == nullptr) == (items.bias == nullptr)),
+          kEntry, "the int8 copy is of other items, or differs in having a bias");
   require_shape(scores, queries.n_rows, k, kEntry, "scores");
   require_shape(rows, queries.n_rows, k, kEntry, "rows");
   require(excluded.offsets == nullptr || excluded.items != nullptr || device.kind == Device::Kind::kCuda ||

@@ -38,8 +38,8 @@ struct ItemLists {
 /// @param queries   [n_queries, dim]
 /// @param k         1 .. n_items and beyond (empty slots)
 /// @param scores    [n_queries, k];  @param rows [n_queries, k]
-/// @throws std::invalid_argument  k < 1, shapes that disagree;  DeviceFailure  no such device in this build or machine,
-/// or a launch failed
+/// @throws std::invalid_argument  k < 1, shapes that disagree, an int8 copy of other items;  DeviceFailure  no such
+/// device in this build or machine, or a launch failed
 void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
            MatrixView<float> scores, MatrixView<std::int32_t> rows, const Device& device);
 

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "kernels/cpu/int8_kernels.h"
+#include "kernels/cpu/tile_kernels.h"
 
 namespace segue::kernels::cpu {
 namespace {

@@ -5,12 +5,12 @@
 #include <cstring>
 
 #include "kernels/cpu/int8_kernels.h"
+#include "kernels/cpu/tile_kernels.h"
 
 namespace segue::kernels::cpu {
 namespace {
 
 constexpr int kTileQueries = 12;
-constexpr std::int64_t kPanelItems = 16;
 
 int queries_for(std::int64_t n_left) {
   if (n_left >= kTileQueries) return kTileQueries;
@@ -88,33 +88,6 @@ void scan_block(const Int8Scan& scan) {
 
 void nothing() {}
 
-/// Transposes 16 vectors of 16 floats.
-void transpose(__m512 (&r)[16]) {
-  __m512 t[16];
-  for (int i = 0; i < 8; ++i) {
-    t[2 * i] = _mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]);
-    t[2 * i + 1] = _mm512_unpackhi_ps(r[2 * i], r[2 * i + 1]);
-  }
-  for (int i = 0; i < 4; ++i) {
-    r[4 * i] = _mm512_shuffle_ps(t[4 * i], t[4 * i + 2], 0x44);
-    r[4 * i + 1] = _mm512_shuffle_ps(t[4 * i], t[4 * i + 2], 0xEE);
-    r[4 * i + 2] = _mm512_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0x44);
-    r[4 * i + 3] = _mm512_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0xEE);
-  }
-  for (int c = 0; c < 4; ++c) {
-    t[c] = _mm512_shuffle_f32x4(r[c], r[4 + c], 0x88);
-    t[4 + c] = _mm512_shuffle_f32x4(r[c], r[4 + c], 0xDD);
-    t[8 + c] = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0x88);
-    t[12 + c] = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0xDD);
-  }
-  for (int c = 0; c < 4; ++c) {
-    r[c] = _mm512_shuffle_f32x4(t[c], t[8 + c], 0x88);
-    r[4 + c] = _mm512_shuffle_f32x4(t[4 + c], t[12 + c], 0x88);
-    r[8 + c] = _mm512_shuffle_f32x4(t[c], t[8 + c], 0xDD);
-    r[12 + c] = _mm512_shuffle_f32x4(t[4 + c], t[12 + c], 0xDD);
-  }
-}
-
 }  // namespace
 
 bool set_int8_limits_avx512(const Int8Limits& limits) {
@@ -145,34 +118,6 @@ bool set_int8_limits_avx512(const Int8Limits& limits) {
     useful |= static_cast<int>(!(most < threshold));
   }
   return useful != 0;
-}
-
-void score_rows_avx512(const float* query, const float* vectors, const float* bias, std::int64_t dim,
-                       const std::int32_t* rows, int n, float* out) {
-  const float* items[16];
-  alignas(64) float start[16];
-  for (int i = 0; i < 16; ++i) {
-    const std::int64_t row = rows[i < n ? i : 0];
-    items[i] = vectors + row * dim;
-    start[i] = bias == nullptr ? 0.0F : bias[row];
-  }
-  __m512 sum = _mm512_load_ps(start);
-  std::int64_t at = 0;
-  for (; at + 16 <= dim; at += 16) {
-    __m512 r[16];
-    for (int i = 0; i < 16; ++i) r[i] = _mm512_loadu_ps(items[i] + at);
-    transpose(r);
-    for (int j = 0; j < 16; ++j) sum = _mm512_fmadd_ps(_mm512_set1_ps(query[at + j]), r[j], sum);
-  }
-  if (at < dim) {
-    const int n_left = static_cast<int>(dim - at);
-    const auto mask = static_cast<__mmask16>((1U << n_left) - 1U);
-    __m512 r[16];
-    for (int i = 0; i < 16; ++i) r[i] = _mm512_maskz_loadu_ps(mask, items[i] + at);
-    transpose(r);
-    for (int j = 0; j < n_left; ++j) sum = _mm512_fmadd_ps(_mm512_set1_ps(query[at + j]), r[j], sum);
-  }
-  _mm512_storeu_ps(out, sum);
 }
 
 const Int8Kernels& avx512_vnni_int8_kernels() {

@@ -79,7 +79,4 @@ const Int8Kernels* int8_kernels(std::int64_t n_queries);
 
 bool set_int8_limits_avx512(const Int8Limits& limits);
 
-void score_rows_avx512(const float* query, const float* vectors, const float* bias, std::int64_t dim,
-                       const std::int32_t* rows, int n, float* out);
-
 }  // namespace segue::kernels::cpu

@@ -14,11 +14,9 @@ int queries_for(std::int64_t n_left) {
   return n_left <= 1 ? 1 : n_left <= 2 ? 2 : n_left <= 4 ? 4 : n_left <= 8 ? 8 : kTileQueries;
 }
 
-/// Transposes 16 rows, `stride` apart, of which the first 16 columns count, into a panel.
-void transpose_16x16(const float* in, std::int64_t stride, float* out) {
-  __m512 r[16];
+/// Transposes 16 vectors of 16 floats.
+void transpose(__m512 (&r)[16]) {
   __m512 t[16];
-  for (int i = 0; i < 16; ++i) r[i] = _mm512_loadu_ps(in + i * stride);
   for (int i = 0; i < 8; ++i) {
     t[2 * i] = _mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]);
     t[2 * i + 1] = _mm512_unpackhi_ps(r[2 * i], r[2 * i + 1]);
@@ -37,11 +35,19 @@ void transpose_16x16(const float* in, std::int64_t stride, float* out) {
     t[12 + c] = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0xDD);
   }
   for (int c = 0; c < 4; ++c) {
-    _mm512_storeu_ps(out + c * kPanelItems, _mm512_shuffle_f32x4(t[c], t[8 + c], 0x88));
-    _mm512_storeu_ps(out + (4 + c) * kPanelItems, _mm512_shuffle_f32x4(t[4 + c], t[12 + c], 0x88));
-    _mm512_storeu_ps(out + (8 + c) * kPanelItems, _mm512_shuffle_f32x4(t[c], t[8 + c], 0xDD));
-    _mm512_storeu_ps(out + (12 + c) * kPanelItems, _mm512_shuffle_f32x4(t[4 + c], t[12 + c], 0xDD));
+    r[c] = _mm512_shuffle_f32x4(t[c], t[8 + c], 0x88);
+    r[4 + c] = _mm512_shuffle_f32x4(t[4 + c], t[12 + c], 0x88);
+    r[8 + c] = _mm512_shuffle_f32x4(t[c], t[8 + c], 0xDD);
+    r[12 + c] = _mm512_shuffle_f32x4(t[4 + c], t[12 + c], 0xDD);
   }
+}
+
+/// Transposes 16 rows, `stride` apart, of which the first 16 columns count, into a panel.
+void transpose_16x16(const float* in, std::int64_t stride, float* out) {
+  __m512 r[16];
+  for (int i = 0; i < 16; ++i) r[i] = _mm512_loadu_ps(in + i * stride);
+  transpose(r);
+  for (int i = 0; i < 16; ++i) _mm512_storeu_ps(out + i * kPanelItems, r[i]);
 }
 
 void pack_panel(const float* items, std::int64_t n_items, std::int64_t dim, float* panel) {
@@ -107,6 +113,34 @@ int positions_above(const float* scores, int n, float threshold, std::int32_t* p
 }
 
 }  // namespace
+
+void score_rows_avx512(const float* query, const float* vectors, const float* bias, std::int64_t dim,
+                       const std::int32_t* rows, int n, float* out) {
+  const float* items[16];
+  alignas(64) float start[16];
+  for (int i = 0; i < 16; ++i) {
+    const std::int64_t row = rows[i < n ? i : 0];
+    items[i] = vectors + row * dim;
+    start[i] = bias == nullptr ? 0.0F : bias[row];
+  }
+  __m512 sum = _mm512_load_ps(start);
+  std::int64_t at = 0;
+  for (; at + 16 <= dim; at += 16) {
+    __m512 r[16];
+    for (int i = 0; i < 16; ++i) r[i] = _mm512_loadu_ps(items[i] + at);
+    transpose(r);
+    for (int j = 0; j < 16; ++j) sum = _mm512_fmadd_ps(_mm512_set1_ps(query[at + j]), r[j], sum);
+  }
+  if (at < dim) {
+    const int n_left = static_cast<int>(dim - at);
+    const auto mask = static_cast<__mmask16>((1U << n_left) - 1U);
+    __m512 r[16];
+    for (int i = 0; i < 16; ++i) r[i] = _mm512_maskz_loadu_ps(mask, items[i] + at);
+    transpose(r);
+    for (int j = 0; j < n_left; ++j) sum = _mm512_fmadd_ps(_mm512_set1_ps(query[at + j]), r[j], sum);
+  }
+  _mm512_storeu_ps(out, sum);
+}
 
 const TileKernels& avx512_tile_kernels() {
   static constexpr TileKernels kKernels{"avx512", kTileQueries, queries_for, pack_panel, score_tile, positions_above};

@@ -40,6 +40,10 @@ const TileKernels& portable_tile_kernels();
 const TileKernels& avx2_tile_kernels();    ///< x86-64-v3
 const TileKernels& avx512_tile_kernels();  ///< F, VL, BW, DQ
 
+/// Scores of up to 16 items by the definition, from rows anywhere in memory; see Int8Kernels::score_rows.
+void score_rows_avx512(const float* query, const float* vectors, const float* bias, std::int64_t dim,
+                       const std::int32_t* rows, int n, float* out);
+
 /// The fastest set of instruction_set().
 const TileKernels& tile_kernels();
 

@@ -54,6 +54,8 @@ Vectors read_vectors(const RetrievalArguments& arguments) {
   vectors.queries.n_rows = std::min(vectors.queries.n_rows, arguments.queries);
   if (vectors.items.n_rows == 0 || vectors.queries.n_rows == 0)
     throw DataError(arguments.vectors + ": no items, or no queries");
+  if (vectors.items.n_cols > kernels::kInt8MaxDim)
+    throw DataError(arguments.vectors + ": vectors have more than 16,384 dimensions, the most that an int8 copy takes");
   if (vectors.file->tensors().contains("bias"))
     vectors.bias = reinterpret_cast<const float*>(
         vectors.file->expect("bias", model_file::DType::kF32, {vectors.items.n_rows}).bytes.data());

@@ -36,8 +36,7 @@ std::string describe(const Device& device) {
 
 /// A device, and whether the items come with an int8 copy to scan.
 struct Way {
-  Way(const Device& of_device, bool scan_int8 = false)
-      : device(of_device), int8(scan_int8) {}  // NOLINT(google-explicit-constructor)
+  Way(const Device& of_device, bool scan_int8 = false) : device(of_device), int8(scan_int8) {}
   Device device;
   bool int8;
 };
@@ -430,6 +429,16 @@ TEST(TopK, WrongUse) {
   EXPECT_THROW(
       top_k(queries, items, {}, 2, {values.data(), 2, 2}, {rows.data(), 2, 2}, {Device::Kind::kCpu, 0, nullptr}),
       std::invalid_argument);
+  const Int8ItemArrays arrays = make_int8_items(narrow.vectors, nullptr, 1);
+  const Int8Items of_narrow = arrays.view();
+  ItemMatrix mistaken = items;
+  mistaken.int8 = &of_narrow;
+  EXPECT_THROW(top_k(queries, mistaken, {}, 2, {values.data(), 2, 2}, {rows.data(), 2, 2}, cpu), std::invalid_argument);
+  ItemMatrix biased = narrow;
+  biased.bias = values.data();
+  biased.int8 = &of_narrow;
+  EXPECT_THROW(top_k({values.data(), 2, 2}, biased, {}, 2, {values.data(), 2, 2}, {rows.data(), 2, 2}, cpu),
+               std::invalid_argument);
   EXPECT_THROW(score_all(queries, items, {values.data(), 2, 3}, cpu), std::invalid_argument);
   EXPECT_THROW(select_top_k({nullptr, 2, 3}, 1, {values.data(), 2, 1}, {rows.data(), 2, 1}, cpu),
                std::invalid_argument);
