@@ -57,21 +57,25 @@ void require_device(const Device& device, const char* entry) {
 
 }  // namespace
 
-void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
-           MatrixView<float> scores, MatrixView<std::int32_t> rows, const Device& device) {
-  constexpr const char* kEntry = "top_k";
-  require_device(device, kEntry);
-  require(k >= 1 && k <= kMaxExtent, kEntry, "k is " + std::to_string(k) + ", outside [1, 2^31)");
-  require_items(queries, items, kEntry);
+void require_search(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
+                    MatrixView<float> scores, MatrixView<std::int32_t> rows, const Device& device, const char* entry) {
+  require_device(device, entry);
+  require(k >= 1 && k <= kMaxExtent, entry, "k is " + std::to_string(k) + ", outside [1, 2^31)");
+  require_items(queries, items, entry);
   require(items.int8 == nullptr ||
               (items.int8->n_items == items.vectors.n_rows && items.int8->dim == items.vectors.n_cols &&
                (items.int8->bias == nullptr) == (items.bias == nullptr)),
-          kEntry, "the int8 copy is of other items, or differs in having a bias");
-  require_shape(scores, queries.n_rows, k, kEntry, "scores");
-  require_shape(rows, queries.n_rows, k, kEntry, "rows");
+          entry, "the int8 copy is of other items, or differs in having a bias");
+  require_shape(scores, queries.n_rows, k, entry, "scores");
+  require_shape(rows, queries.n_rows, k, entry, "rows");
   require(excluded.offsets == nullptr || excluded.items != nullptr || device.kind == Device::Kind::kCuda ||
               excluded.offsets[queries.n_rows] == excluded.offsets[0],
-          kEntry, "excluded has offsets and no items");
+          entry, "excluded has offsets and no items");
+}
+
+void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
+           MatrixView<float> scores, MatrixView<std::int32_t> rows, const Device& device) {
+  require_search(queries, items, excluded, k, scores, rows, device, "top_k");
   if (queries.n_rows == 0) return;
   switch (device.kind) {
     case Device::Kind::kReference: return reference::top_k(queries, items, excluded, k, scores, rows);

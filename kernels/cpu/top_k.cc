@@ -6,6 +6,7 @@
 
 #include "kernels/cpu/best_keys.h"
 #include "kernels/cpu/exclusions.h"
+#include "kernels/cpu/instruction_set.h"
 #include "kernels/cpu/int8_kernels.h"
 #include "kernels/cpu/packed_queries.h"
 #include "kernels/cpu/workers.h"
@@ -66,6 +67,9 @@ void search_items(const Group& group, std::int64_t begin, std::int64_t end, std:
 /// Whether a scan of the int8 copy saves more than scoring its candidates costs.
 bool int8_pays(std::int64_t n_items, std::int64_t n_queries, std::int64_t k) {
   constexpr std::int64_t kLeastSelection = 8;  // items for each one selected
+  // Lesser sets multiply int8 no faster than float32: they gain from reading less, and so with few queries.
+  const InstructionSet set = instruction_set();
+  if (set < InstructionSet::kAvx2 || (set < InstructionSet::kAvx512Vnni && n_queries > kFewQueries)) return false;
   return k <= n_items / kLeastSelection && (n_items >= kLeastInt8Items || n_queries <= kFewQueries);
 }
 
