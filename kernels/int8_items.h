@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernels/matrix_view.h"
+#include "kernels/item_vectors.h"
 
 namespace segue::kernels {
 
@@ -23,9 +23,9 @@ struct Int8Block {
   float max_size;   ///< of |x| and |bias|; +inf: not finite
 };
 
-/// An int8 copy of items that a scan reads in place of float32 vectors. It only nominates candidates, under an error
-/// bound; survivors are scored by the definition, so that results are those of the float32 vectors to the last bit. A
-/// quarter of their memory.
+/// An int8 copy of items that a scan reads in place of float32, bfloat16 or float16 vectors. It only nominates
+/// candidates, under an error bound; survivors are scored by the definition, so that results are those of the vectors
+/// to the last bit. A quarter of the memory of float32.
 ///
 /// Items lie by falling largest element, so that those of a block need the same scale.
 struct Int8Items {
@@ -56,7 +56,7 @@ struct Int8ItemArrays {
 
 /// Cost: one pass over the vectors and a sort of the items. The bytes do not depend on `n_threads`.
 /// @param bias  [n_items] or nullptr
-/// @throws std::invalid_argument  more than kInt8MaxDim dimensions, or 2^31 items
-Int8ItemArrays make_int8_items(MatrixView<const float> vectors, const float* bias, int n_threads);
+/// @throws std::invalid_argument  int8 vectors, which need no copy; more than kInt8MaxDim dimensions, or 2^31 items
+Int8ItemArrays make_int8_items(const ItemVectors& vectors, const float* bias, int n_threads);
 
 }  // namespace segue::kernels

@@ -37,7 +37,7 @@ std::int64_t offset_in_block(std::int64_t position, std::int64_t i, std::int64_t
 }
 
 /// Fills the panels of one block, and says what holds for it.
-Int8Block make_block(MatrixView<const float> vectors, const float* bias, const std::int32_t* rows, std::int64_t n_rows,
+Int8Block make_block(const ItemVectors& vectors, const float* bias, const std::int32_t* rows, std::int64_t n_rows,
                      float largest, std::uint8_t* panels, std::int64_t panel_bytes) {
   std::fill_n(panels, kInt8BlockPanels * panel_bytes, static_cast<std::uint8_t>(kOffset));
   const bool bounded = std::isfinite(largest);
@@ -47,8 +47,9 @@ Int8Block make_block(MatrixView<const float> vectors, const float* bias, const s
   double max_norm = 0;
   double max_error = 0;
   double max_size = 0;
+  FloatRows widened(vectors);
   for (std::int64_t position = 0; position < n_rows; ++position) {
-    const float* x = vectors.row(rows[position]);
+    const float* x = widened.row(rows[position]);
     double norm = 0;
     double error = 0;
     double size = 0;
@@ -75,7 +76,10 @@ Int8Block make_block(MatrixView<const float> vectors, const float* bias, const s
 
 }  // namespace
 
-Int8ItemArrays make_int8_items(MatrixView<const float> vectors, const float* bias, int n_threads) {
+Int8ItemArrays make_int8_items(const ItemVectors& vectors, const float* bias, int n_threads) {
+  if (vectors.dtype == DType::kInt8)
+    throw std::invalid_argument("make_int8_items: the items are int8 already, and need no copy");
+  require_well_formed(vectors, "make_int8_items");
   if (vectors.n_cols > kInt8MaxDim || vectors.n_rows > std::numeric_limits<std::int32_t>::max()) {
     throw std::invalid_argument("make_int8_items: " + std::to_string(vectors.n_rows) + " items of " +
                                 std::to_string(vectors.n_cols) + " dimensions, and at most 2^31 - 1 of " +
@@ -91,9 +95,10 @@ Int8ItemArrays make_int8_items(MatrixView<const float> vectors, const float* bia
 
   std::vector<float> largest(static_cast<std::size_t>(vectors.n_rows));
   cpu::run_workers(n_workers, [&](int worker) {
+    FloatRows widened(vectors);
     const std::int64_t end = cpu::part_begin(vectors.n_rows, 1, worker + 1, n_workers);
     for (std::int64_t row = cpu::part_begin(vectors.n_rows, 1, worker, n_workers); row < end; ++row)
-      largest[static_cast<std::size_t>(row)] = largest_element(vectors.row(row), vectors.n_cols);
+      largest[static_cast<std::size_t>(row)] = largest_element(widened.row(row), vectors.n_cols);
   });
   made.rows.assign(static_cast<std::size_t>(n_blocks * kInt8BlockItems), -1);
   const auto end = made.rows.begin() + vectors.n_rows;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <cstddef>
 #include <iterator>
 #include <memory>
 #include <utility>
@@ -172,16 +173,17 @@ class Nominees {
   }
 
   /// Rows lie anywhere in memory: without a hint, waiting for them takes longer than scoring them.
-  void prefetch(const float* row) const {
-    constexpr std::int64_t kLine = kAlignment / sizeof(float);
-    for (std::int64_t i = 0; i < group_.items.vectors.n_cols; i += kLine) __builtin_prefetch(row + i, 0, 2);
+  void prefetch(const void* row) const {
+    constexpr auto kLine = static_cast<std::int64_t>(kAlignment);
+    const std::int64_t n_bytes = group_.items.vectors.n_cols * bytes_of(group_.items.vectors.dtype);
+    for (std::int64_t i = 0; i < n_bytes; i += kLine) __builtin_prefetch(static_cast<const std::byte*>(row) + i, 0, 2);
   }
 
   void offer(std::size_t query, const std::int32_t* rows, int n) {
     float scores[kInt8PanelItems];
     const auto& items = group_.items;
-    group_.kernels.score_rows(group_.queries.row(static_cast<std::int64_t>(query)), items.vectors.data, items.bias,
-                              items.vectors.n_cols, rows, n, scores);
+    group_.kernels.score_rows(group_.queries.row(static_cast<std::int64_t>(query)), items.vectors, items.bias, rows, n,
+                              scores);
     const float threshold = group_.thresholds[query].load(std::memory_order_relaxed);
     for (int i = 0; i < n; ++i) {
       if (scores[i] >= threshold) best_[query].add(make_key(scores[i], static_cast<std::uint32_t>(rows[i])));
