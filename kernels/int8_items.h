@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernels/matrix_view.h"
+#include "kernels/item_vectors.h"
 
 namespace segue::kernels {
 
@@ -22,9 +22,9 @@ struct Int8Block {
   float max_size;   ///< of |x| and |bias|; +inf: not finite
 };
 
-/// An int8 copy of items that a scan reads in place of float32 vectors. It only nominates candidates, under an error
-/// bound; survivors are scored by the definition, so that results are those of the float32 vectors to the last bit. A
-/// quarter of their memory.
+/// An int8 copy of items that a scan reads in place of float32, bfloat16 or float16 vectors. It only nominates
+/// candidates, under an error bound; survivors are scored by the definition, so that results are those of the vectors
+/// to the last bit. A quarter of the memory of float32.
 ///
 /// Items lie at positions, block after block; a block begins at a multiple of 32, and positions behind its last item
 /// are empty. Within a group of blocks items lie by falling largest element, so that those of a block need the same
@@ -60,13 +60,13 @@ struct Int8ItemArrays {
 
 /// Cost: one pass over the vectors and a sort of the items. The bytes do not depend on `n_threads`.
 /// @param bias  [n_items] or nullptr
-/// @throws std::invalid_argument  more than kInt8MaxDim dimensions, or 2^31 items
-Int8ItemArrays make_int8_items(MatrixView<const float> vectors, const float* bias, int n_threads);
+/// @throws std::invalid_argument  int8 vectors, which need no copy; more than kInt8MaxDim dimensions, or 2^31 items
+Int8ItemArrays make_int8_items(const ItemVectors& vectors, const float* bias, int n_threads);
 
 /// The same in groups: blocks hold items of one group only, groups follow each other.
 /// @param groups        [n_items] group of each item, 0 .. n_groups - 1; nullptr: one group
 /// @param first_blocks  receives [n_groups + 1]: the blocks of each group
-Int8ItemArrays make_grouped_int8_items(MatrixView<const float> vectors, const float* bias,
+Int8ItemArrays make_grouped_int8_items(const ItemVectors& vectors, const float* bias,
                                        const std::int32_t* groups, std::int64_t n_groups, int n_threads,
                                        std::vector<std::int64_t>& first_blocks);
 

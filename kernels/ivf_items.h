@@ -45,9 +45,10 @@ struct IvfOptions {
 
 /// Cost: k-means on a sample of 64 items a list, and one assignment of all items. The bytes do not depend on
 /// `n_threads`.
-/// @param bias  [n_items] or nullptr
+/// @param vectors  float32, bfloat16 or float16
+/// @param bias     [n_items] or nullptr
 /// @throws std::invalid_argument  as make_int8_items, and for options out of range
-IvfItemArrays make_ivf_items(MatrixView<const float> vectors, const float* bias, const IvfOptions& options,
+IvfItemArrays make_ivf_items(const ItemVectors& vectors, const float* bias, const IvfOptions& options,
                              int n_threads);
 
 /// top_k() over the items of the `n_probes` lists that promise most to each query; promises are defined scores, equal

@@ -4,13 +4,12 @@
 
 #include "kernels/implementations.h"
 #include "kernels/ivf_items.h"
+#include "kernels/metric.h"
 
 namespace segue::kernels {
 
 float query_norm(const float* query, std::int64_t dim) {
-  double sum = 0;
-  for (std::int64_t i = 0; i < dim; ++i) sum += static_cast<double>(query[i]) * query[i];
-  return static_cast<float>(std::sqrt(sum));
+  return static_cast<float>(std::sqrt(squared_norm(query, dim)));
 }
 
 void ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const IvfItems& ivf,
@@ -23,6 +22,8 @@ void ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const I
   if (ivf.lists.n_items != items.vectors.n_rows || ivf.lists.dim != items.vectors.n_cols ||
       (ivf.biases == nullptr) != (items.bias == nullptr))
     throw std::invalid_argument(std::string(kEntry) + ": the lists are of other items, or differ in having a bias");
+  if (items.vectors.dtype == DType::kInt8)
+    throw std::invalid_argument(std::string(kEntry) + ": int8 items have no lists");
   if (n_probes >= ivf.n_lists) return top_k(queries, items, excluded, k, scores, rows, device);
   if (queries.n_rows == 0) return;
   switch (device.kind) {

@@ -96,20 +96,36 @@ void scan_block(const Int8Scan& scan) {
   scan_tile<kTileQueries>(scan);
 }
 
+float widen(float value) { return value; }
+float widen(BFloat16 value) { return _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(value.bits << 16))); }
+float widen(Float16 value) { return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(value.bits))); }
+
 /// The items side by side, so that their sums do not wait for each other.
-void score_rows(const float* query, const float* vectors, const float* bias, std::int64_t dim,
-                const std::int32_t* rows, int n, float* out) {
-  const float* items[kPanel];
+template <class T>
+void score_typed_rows(const float* query, const ItemVectors& vectors, const float* bias, const std::int32_t* rows, int n,
+                      float* out) {
+  const std::int64_t stride = vectors.row_stride == 0 ? vectors.n_cols : vectors.row_stride;
+  const T* items[kPanel];
   float sums[kPanel];
   for (int i = 0; i < kPanel; ++i) {
     const std::int64_t row = rows[i < n ? i : 0];
-    items[i] = vectors + row * dim;
+    items[i] = static_cast<const T*>(vectors.data) + row * stride;
     sums[i] = bias == nullptr ? 0.0F : bias[row];
   }
-  for (std::int64_t j = 0; j < dim; ++j) {
-    for (int i = 0; i < kPanel; ++i) sums[i] = __builtin_fmaf(query[j], items[i][j], sums[i]);
+  for (std::int64_t j = 0; j < vectors.n_cols; ++j) {
+    for (int i = 0; i < kPanel; ++i) sums[i] = __builtin_fmaf(query[j], widen(items[i][j]), sums[i]);
   }
   std::memcpy(out, sums, sizeof sums);
+}
+
+void score_rows(const float* query, const ItemVectors& vectors, const float* bias, const std::int32_t* rows, int n,
+                float* out) {
+  switch (vectors.dtype) {
+    case DType::kFloat32: return score_typed_rows<float>(query, vectors, bias, rows, n, out);
+    case DType::kBFloat16: return score_typed_rows<BFloat16>(query, vectors, bias, rows, n, out);
+    case DType::kFloat16: return score_typed_rows<Float16>(query, vectors, bias, rows, n, out);
+    case DType::kInt8: return;  // no int8 copy is made of them
+  }
 }
 
 void nothing() {}

@@ -43,7 +43,7 @@ std::int64_t offset_in_block(std::int64_t place, std::int64_t i, std::int64_t pa
 }
 
 /// Fills the panels of one block, and says what holds for it.
-Int8Block make_block(MatrixView<const float> vectors, const float* bias, const std::int32_t* rows, std::int64_t n_rows,
+Int8Block make_block(const ItemVectors& vectors, const float* bias, const std::int32_t* rows, std::int64_t n_rows,
                      float largest, std::uint8_t* panels, std::int64_t panel_bytes) {
   std::fill_n(panels, padded(n_rows) / kInt8PanelItems * panel_bytes, static_cast<std::uint8_t>(kOffset));
   const bool bounded = std::isfinite(largest);
@@ -53,8 +53,9 @@ Int8Block make_block(MatrixView<const float> vectors, const float* bias, const s
   double max_norm = 0;
   double max_error = 0;
   double max_size = 0;
+  FloatRows widened(vectors);
   for (std::int64_t place = 0; place < n_rows; ++place) {
-    const float* x = vectors.row(rows[place]);
+    const float* x = widened.row(rows[place]);
     double norm = 0;
     double error = 0;
     double size = 0;
@@ -114,14 +115,17 @@ std::vector<std::int64_t> cut_groups(const std::vector<std::int64_t>& group_size
 
 }  // namespace
 
-Int8ItemArrays make_int8_items(MatrixView<const float> vectors, const float* bias, int n_threads) {
+Int8ItemArrays make_int8_items(const ItemVectors& vectors, const float* bias, int n_threads) {
   std::vector<std::int64_t> first_blocks;
   return make_grouped_int8_items(vectors, bias, nullptr, 1, n_threads, first_blocks);
 }
 
-Int8ItemArrays make_grouped_int8_items(MatrixView<const float> vectors, const float* bias,
+Int8ItemArrays make_grouped_int8_items(const ItemVectors& vectors, const float* bias,
                                        const std::int32_t* groups, std::int64_t n_groups, int n_threads,
                                        std::vector<std::int64_t>& first_blocks) {
+  if (vectors.dtype == DType::kInt8)
+    throw std::invalid_argument("make_int8_items: the items are int8 already, and need no copy");
+  require_well_formed(vectors, "make_int8_items");
   if (vectors.n_cols > kInt8MaxDim || vectors.n_rows > std::numeric_limits<std::int32_t>::max()) {
     throw std::invalid_argument("make_int8_items: " + std::to_string(vectors.n_rows) + " items of " +
                                 std::to_string(vectors.n_cols) + " dimensions, and at most 2^31 - 1 of " +
@@ -131,9 +135,10 @@ Int8ItemArrays make_grouped_int8_items(MatrixView<const float> vectors, const fl
       std::clamp<std::int64_t>((vectors.n_rows + kInt8BlockItems - 1) / kInt8BlockItems, 1, n_threads));
   std::vector<float> largest(static_cast<std::size_t>(vectors.n_rows));
   cpu::run_workers(n_workers, [&](int worker) {
+    FloatRows widened(vectors);
     const std::int64_t end = cpu::part_begin(vectors.n_rows, 1, worker + 1, n_workers);
     for (std::int64_t row = cpu::part_begin(vectors.n_rows, 1, worker, n_workers); row < end; ++row)
-      largest[static_cast<std::size_t>(row)] = largest_element(vectors.row(row), vectors.n_cols);
+      largest[static_cast<std::size_t>(row)] = largest_element(widened.row(row), vectors.n_cols);
   });
   const std::vector<std::int32_t> order = order_of(groups, largest);
   std::vector<std::int64_t> group_sizes(static_cast<std::size_t>(n_groups), 0);

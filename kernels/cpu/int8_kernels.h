@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "kernels/int8_items.h"
+#include "kernels/item_vectors.h"
 
 namespace segue::kernels::cpu {
 
@@ -69,9 +70,9 @@ struct Int8Kernels {
   bool (*set_limits)(const Int8Limits& limits);
   void (*scan_block)(const Int8Scan& scan);
   /// Scores of up to 16 items by the definition, from rows anywhere in memory.
-  /// @param vectors  [n_items, dim];  @param bias [n_items] or nullptr;  @param rows [n];  @param out [16]
-  void (*score_rows)(const float* query, const float* vectors, const float* bias, std::int64_t dim,
-                     const std::int32_t* rows, int n, float* out);
+  /// @param vectors  of any dtype but int8;  @param bias [n_items] or nullptr;  @param rows [n];  @param out [16]
+  void (*score_rows)(const float* query, const ItemVectors& vectors, const float* bias, const std::int32_t* rows, int n,
+                     float* out);
   /// Brackets the scans of a thread.
   void (*begin_thread)();
   void (*end_thread)();

@@ -49,13 +49,29 @@ void scan_block(const Int8Scan& scan) {
   }
 }
 
-void score_rows(const float* query, const float* vectors, const float* bias, std::int64_t dim,
-                const std::int32_t* rows, int n, float* out) {
+float widen(float value) { return value; }
+float widen(BFloat16 value) { return to_float32(value); }
+float widen(Float16 value) { return to_float32(value); }
+
+template <class T>
+void score_typed_rows(const float* query, const ItemVectors& vectors, const float* bias, const std::int32_t* rows, int n,
+                      float* out) {
+  const std::int64_t stride = vectors.row_stride == 0 ? vectors.n_cols : vectors.row_stride;
   for (int i = 0; i < n; ++i) {
-    const float* item = vectors + rows[i] * dim;
+    const T* item = static_cast<const T*>(vectors.data) + rows[i] * stride;
     float score = bias == nullptr ? 0.0F : bias[rows[i]];
-    for (std::int64_t j = 0; j < dim; ++j) score = std::fma(query[j], item[j], score);
+    for (std::int64_t j = 0; j < vectors.n_cols; ++j) score = std::fma(query[j], widen(item[j]), score);
     out[i] = score;
+  }
+}
+
+void score_rows(const float* query, const ItemVectors& vectors, const float* bias, const std::int32_t* rows, int n,
+                float* out) {
+  switch (vectors.dtype) {
+    case DType::kFloat32: return score_typed_rows<float>(query, vectors, bias, rows, n, out);
+    case DType::kBFloat16: return score_typed_rows<BFloat16>(query, vectors, bias, rows, n, out);
+    case DType::kFloat16: return score_typed_rows<Float16>(query, vectors, bias, rows, n, out);
+    case DType::kInt8: return;  // no int8 copy is made of them
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "kernels/cpu/k_means.h"
 #include "kernels/cpu/workers.h"
+#include "kernels/metric.h"
 
 namespace segue::kernels {
 namespace {
@@ -16,19 +17,14 @@ namespace {
 constexpr std::int64_t kSampleItems = 64;  ///< that k-means sees for each list
 constexpr std::int64_t kLongList = 4;      ///< times as many items as an average list: it is split
 
-double norm_of(const float* row, std::int64_t dim) {
-  double sum = 0;
-  for (std::int64_t i = 0; i < dim; ++i) sum += static_cast<double>(row[i]) * row[i];
-  return std::sqrt(sum);
-}
-
-/// Calls body(row) for all rows, shared among threads.
+/// Calls body(i, rows) for i in 0 .. n-1, shared among threads, each with its own reader of rows.
 template <class Body>
-void for_rows(std::int64_t n, int n_threads, const Body& body) {
+void share(std::int64_t n, int n_threads, const ItemVectors& vectors, const Body& body) {
   const auto n_workers = static_cast<int>(std::clamp<std::int64_t>(n, 1, n_threads));
   cpu::run_workers(n_workers, [&](int worker) {
+    FloatRows rows(vectors);
     const std::int64_t end = cpu::part_begin(n, 1, worker + 1, n_workers);
-    for (std::int64_t row = cpu::part_begin(n, 1, worker, n_workers); row < end; ++row) body(row);
+    for (std::int64_t i = cpu::part_begin(n, 1, worker, n_workers); i < end; ++i) body(i, rows);
   });
 }
 
@@ -36,7 +32,7 @@ void for_rows(std::int64_t n, int n_threads, const Body& body) {
 /// et al. 2014, "Speeding up the Xbox recommender system using a Euclidean transformation for inner-product spaces"), or
 /// with 0. Length is that of all but one item in a thousand: a single giant would drown the differences between all
 /// others. Items that are not finite become zeros.
-std::vector<float> make_points(MatrixView<const float> vectors, const std::vector<double>& norms, bool by_distance,
+std::vector<float> make_points(const ItemVectors& vectors, const std::vector<double>& norms, bool by_distance,
                                int n_threads) {
   std::vector<double> sorted = norms;
   for (double& norm : sorted) norm = std::isfinite(norm) ? norm : 0.0;
@@ -45,11 +41,11 @@ std::vector<float> make_points(MatrixView<const float> vectors, const std::vecto
   const double length = by_distance ? 0.0 : *place;
   const std::int64_t width = vectors.n_cols + 1;
   std::vector<float> points(norms.size() * static_cast<std::size_t>(width));
-  for_rows(vectors.n_rows, n_threads, [&](std::int64_t row) {
+  share(vectors.n_rows, n_threads, vectors, [&](std::int64_t row, FloatRows& rows) {
     const double norm = norms[static_cast<std::size_t>(row)];
     if (!std::isfinite(norm)) return;
     float* point = points.data() + row * width;
-    std::copy_n(vectors.row(row), vectors.n_cols, point);
+    std::copy_n(rows.row(row), vectors.n_cols, point);
     if (norm < length) point[vectors.n_cols] = static_cast<float>(std::sqrt(length * length - norm * norm));
   });
   return points;
@@ -119,14 +115,14 @@ std::vector<std::vector<std::int32_t>> drop_empty(std::vector<std::int32_t>& lis
 }
 
 /// Fills one row of centroids: the mean of the finite members, and twice the spread.
-void describe_list(MatrixView<const float> vectors, const std::vector<double>& norms,
+void describe_list(FloatRows& rows, std::size_t dim, const std::vector<double>& norms,
                    const std::vector<std::int32_t>& members, float* centroid) {
-  const auto dim = static_cast<std::size_t>(vectors.n_cols);
   std::vector<double> mean(dim);
   double n = 0;
   for (const std::int32_t row : members) {
     if (!std::isfinite(norms[static_cast<std::size_t>(row)])) continue;
-    for (std::size_t i = 0; i < dim; ++i) mean[i] += vectors.row(row)[i];
+    const float* x = rows.row(row);
+    for (std::size_t i = 0; i < dim; ++i) mean[i] += x[i];
     ++n;
   }
   n = std::max(n, 1.0);
@@ -134,8 +130,9 @@ void describe_list(MatrixView<const float> vectors, const std::vector<double>& n
   double squares = 0;
   for (const std::int32_t row : members) {
     if (!std::isfinite(norms[static_cast<std::size_t>(row)])) continue;
+    const float* x = rows.row(row);
     for (std::size_t i = 0; i < dim; ++i) {
-      const double left = vectors.row(row)[i] - mean[i];
+      const double left = x[i] - mean[i];
       squares += left * left;
     }
   }
@@ -149,20 +146,23 @@ IvfItems IvfItemArrays::view() const {
           lists.view(), centroid_copy.view()};
 }
 
-IvfItemArrays make_ivf_items(MatrixView<const float> vectors, const float* bias, const IvfOptions& options,
+IvfItemArrays make_ivf_items(const ItemVectors& vectors, const float* bias, const IvfOptions& options,
                              int n_threads) {
   if (options.n_lists < 0 || options.n_iterations < 1) {
     throw std::invalid_argument("make_ivf_items: n_lists is " + std::to_string(options.n_lists) +
                                 " and n_iterations " + std::to_string(options.n_iterations) +
                                 "; they must be 0 or more, and 1 or more");
   }
+  require_well_formed(vectors, "make_ivf_items");
+  if (vectors.dtype == DType::kInt8)
+    throw std::invalid_argument("make_ivf_items: lists hold an int8 copy, and are made of float32, bfloat16 or float16");
   const std::int64_t n = vectors.n_rows;
   const auto by_default = static_cast<std::int64_t>(4 * std::sqrt(static_cast<double>(n)));
   std::int64_t n_lists =
       std::clamp<std::int64_t>(options.n_lists == 0 ? by_default : options.n_lists, 1, std::max<std::int64_t>(n, 1));
   std::vector<double> norms(static_cast<std::size_t>(n));
-  for_rows(n, n_threads, [&](std::int64_t row) {
-    norms[static_cast<std::size_t>(row)] = norm_of(vectors.row(row), vectors.n_cols);
+  share(n, n_threads, vectors, [&](std::int64_t row, FloatRows& rows) {
+    norms[static_cast<std::size_t>(row)] = std::sqrt(squared_norm(rows.row(row), vectors.n_cols));
   });
   std::vector<std::int32_t> list_of;
   if (n > 0) {
@@ -176,8 +176,9 @@ IvfItemArrays make_ivf_items(MatrixView<const float> vectors, const float* bias,
   made.lists = make_grouped_int8_items(vectors, bias, list_of.data(), n_lists, n_threads, made.first_blocks);
   const std::int64_t width = vectors.n_cols + 1;
   made.centroids.resize(static_cast<std::size_t>(n_lists * width));
-  for_rows(n_lists, n_threads, [&](std::int64_t list) {
-    describe_list(vectors, norms, members[static_cast<std::size_t>(list)], made.centroids.data() + list * width);
+  share(n_lists, n_threads, vectors, [&](std::int64_t list, FloatRows& rows) {
+    describe_list(rows, static_cast<std::size_t>(vectors.n_cols), norms, members[static_cast<std::size_t>(list)],
+                  made.centroids.data() + list * width);
   });
   if (bias != nullptr) {
     for (const auto& of_list : members) {

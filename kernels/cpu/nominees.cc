@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <functional>
 #include <iterator>
 
@@ -9,7 +10,7 @@ namespace segue::kernels::cpu {
 namespace {
 
 constexpr std::size_t kLeastCrowd = 128;  ///< with fewer candidates, looking for a better threshold is not worth while
-constexpr std::int64_t kLineFloats = 16;
+constexpr std::int64_t kLineBytes = 64;
 
 void raise(std::atomic<float>& threshold, float to) {
   float now = threshold.load(std::memory_order_relaxed);
@@ -25,8 +26,9 @@ float largest(std::vector<float>& values, std::size_t rank) {
 }
 
 /// Rows lie anywhere in memory: without a hint, waiting for them takes longer than scoring them.
-void prefetch(const float* row, std::int64_t dim) {
-  for (std::int64_t i = 0; i < dim; i += kLineFloats) __builtin_prefetch(row + i, 0, 2);
+void prefetch(const void* row, std::int64_t n_bytes) {
+  for (std::int64_t at = 0; at < n_bytes; at += kLineBytes)
+    __builtin_prefetch(static_cast<const std::byte*>(row) + at, 0, 2);
 }
 
 }  // namespace
@@ -53,15 +55,15 @@ void Nominees::tighten(const Int8Search& search, std::size_t query) {
 
 void Nominees::score(const Int8Search& search, std::size_t query, const std::vector<std::int32_t>& rows) {
   const auto& items = search.items;
-  const std::int64_t dim = items.vectors.n_cols;
+  const std::int64_t row_bytes = items.vectors.n_cols * bytes_of(items.vectors.dtype);
   const auto n = std::ssize(rows);
   const float threshold = search.thresholds[query].load(std::memory_order_relaxed);
   for (std::int64_t i = 0; i < n; i += kInt8PanelItems) {
     for (std::int64_t next = i + kInt8PanelItems; next < std::min(n, i + 2 * kInt8PanelItems); ++next)
-      prefetch(items.vectors.row(rows[static_cast<std::size_t>(next)]), dim);
+      prefetch(items.vectors.row(rows[static_cast<std::size_t>(next)]), row_bytes);
     float scores[kInt8PanelItems];
     const auto n_now = static_cast<int>(std::min(kInt8PanelItems, n - i));
-    search.kernels.score_rows(search.queries.row(static_cast<std::int64_t>(query)), items.vectors.data, items.bias, dim,
+    search.kernels.score_rows(search.queries.row(static_cast<std::int64_t>(query)), items.vectors, items.bias,
                               rows.data() + i, n_now, scores);
     for (int j = 0; j < n_now; ++j) {
       if (scores[j] >= threshold)
