@@ -59,6 +59,14 @@ std::vector<float> gather(MatrixView<const float> points, const std::vector<std:
   return gathered;
 }
 
+/// Moves points so that their mean is 0: float32 then tells apart what lies close together far from the origin.
+void centre(std::vector<float>& points, std::size_t dim) {
+  std::vector<double> mean(dim);
+  for (std::size_t i = 0; i < points.size(); ++i) mean[i % dim] += points[i];
+  for (double& value : mean) value /= static_cast<double>(points.size() / dim);
+  for (std::size_t i = 0; i < points.size(); ++i) points[i] = static_cast<float>(points[i] - mean[i % dim]);
+}
+
 /// A sample without replacement, rising.
 std::vector<std::int32_t> sample(std::int64_t n, std::int64_t n_sampled, std::uint64_t seed) {
   std::vector<std::int32_t> all(static_cast<std::size_t>(n));
@@ -88,7 +96,8 @@ std::vector<std::int32_t> assign_lists(MatrixView<const float> points, std::int6
     const auto n = std::ssize(of_list);
     if (n <= kLongList * average) continue;
     const std::int64_t n_parts = (n + average - 1) / average;
-    const std::vector<float> own = gather(points, of_list);
+    std::vector<float> own = gather(points, of_list);
+    centre(own, static_cast<std::size_t>(points.n_cols));
     const std::vector<std::int32_t> part_of = cluster({own.data(), n, points.n_cols}, n_parts, options.seed);
     for (std::size_t i = 0; i < of_list.size(); ++i) {
       if (part_of[i] > 0)
@@ -166,7 +175,8 @@ IvfItemArrays make_ivf_items(const ItemVectors& vectors, const float* bias, cons
   });
   std::vector<std::int32_t> list_of;
   if (n > 0) {
-    const std::vector<float> points = make_points(vectors, norms, options.by_distance, n_threads);
+    std::vector<float> points = make_points(vectors, norms, options.by_distance, n_threads);
+    centre(points, static_cast<std::size_t>(vectors.n_cols + 1));
     list_of = assign_lists({points.data(), n, vectors.n_cols + 1}, n_lists, options, n_threads);
   }
   const auto members = drop_empty(list_of, n_lists);
