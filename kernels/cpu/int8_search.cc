@@ -52,7 +52,7 @@ void run_pass(const Int8Search& search, const std::vector<Int8Tile>& tiles, Pass
     std::int64_t n_visited = 0;
     for (std::int64_t block = 0; block < search.int8.n_blocks; ++block) {
       if (!pass.visits(block) || n_visited++ % n_workers != worker) continue;
-      for (const Int8Tile& tile : tiles) scanner.scan(tile, block);
+      for (const Int8Tile& tile : tiles) scanner.scan(tile, block, std::min(block + 1, search.int8.n_blocks - 1));
     }
     search.kernels.end_thread();
   });

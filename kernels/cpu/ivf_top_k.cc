@@ -95,23 +95,31 @@ void search_group(MatrixView<const float> queries, const ItemMatrix& items, cons
   const Int8Search search{queries, ivf.lists, &items, &excluded, kernels, thresholds};
   Int8Scanner scanner(search, k);
   Int8Tile tile(kernels);
-  const auto scan = [&](std::int64_t list, std::span<const std::int32_t> visitors) {
-    for (; !visitors.empty(); visitors = visitors.subspan(static_cast<std::size_t>(tile.n_queries()))) {
-      tile.pack(int8, visitors.first(std::min(visitors.size(), static_cast<std::size_t>(kernels.tile_queries))));
-      for (std::int64_t block = ivf.first_blocks[list]; block < ivf.first_blocks[list + 1]; ++block)
-        scanner.scan(tile, block);
-    }
+  const auto scan = [&](std::int64_t list, std::int64_t next_block) {
+    const std::int64_t end = ivf.first_blocks[list + 1];
+    for (std::int64_t block = ivf.first_blocks[list]; block < end; ++block)
+      scanner.scan(tile, block, block + 1 < end ? block + 1 : next_block);
   };
   kernels.begin_thread();
   if (queries.n_rows == 1) {
     // In the order of promise: the threshold rises soonest.
-    for (const std::int32_t list : chosen)
-      if (list != kNoItemRow) scan(list, std::vector<std::int32_t>{0});
+    const std::int32_t alone[] = {0};
+    tile.pack(int8, alone);
+    for (std::size_t i = 0; i < chosen.size() && chosen[i] != kNoItemRow; ++i) {
+      const std::int32_t next = i + 1 < chosen.size() && chosen[i + 1] != kNoItemRow ? chosen[i + 1] : chosen[i];
+      scan(chosen[i], ivf.first_blocks[next]);
+    }
   } else {
     // The best list of each query first: it sets a threshold for the others.
     for (const auto& [first, last] : {std::pair<std::int64_t, std::int64_t>{0, 1}, {1, n_probes}}) {
       const Visits visits(probes, first, last, ivf.n_lists);
-      for (std::int64_t list = 0; list < ivf.n_lists; ++list) scan(list, visits.queries(list));
+      for (std::int64_t list = 0; list < ivf.n_lists; ++list) {
+        auto visitors = visits.queries(list);
+        for (; !visitors.empty(); visitors = visitors.subspan(static_cast<std::size_t>(tile.n_queries()))) {
+          tile.pack(int8, visitors.first(std::min(visitors.size(), static_cast<std::size_t>(kernels.tile_queries))));
+          scan(list, ivf.first_blocks[list]);
+        }
+      }
       for (std::size_t q = 0; first == 0 && q < thresholds.size(); ++q) scanner.of(q).tighten(search, q);
     }
   }

@@ -120,7 +120,7 @@ Int8Scanner::Int8Scanner(const Int8Search& search, std::int64_t k)
       places_(static_cast<std::size_t>(kMaxInt8TileQueries * kInt8BlockItems)),
       scores_(places_.size()) {}
 
-void Int8Scanner::scan(const Int8Tile& tile, std::int64_t block) {
+void Int8Scanner::scan(const Int8Tile& tile, std::int64_t block, std::int64_t next) {
   const Int8Items& int8 = search_.int8;
   const Int8Block& of_block = int8.blocks[block];
   float thresholds[kMaxInt8TileQueries];
@@ -142,6 +142,7 @@ void Int8Scanner::scan(const Int8Tile& tile, std::int64_t block) {
   const std::int64_t first = int8.firsts[block];
   const std::int64_t panel_bytes = int8.panel_bytes();
   search_.kernels.scan_block({int8.panels + first / kInt8PanelItems * panel_bytes,
+                              int8.panels + int8.firsts[next] / kInt8PanelItems * panel_bytes,
                               (int8.firsts[block + 1] - first) / kInt8PanelItems, panel_bytes / kInt8PanelItems,
                               tile.data(), tile.n_padded(), limits, int8.bias == nullptr ? nullptr : int8.bias + first,
                               float_limits, steps, offsets, places_.data(), scores_.data(), counts});

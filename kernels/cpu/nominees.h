@@ -72,7 +72,8 @@ class Int8Scanner {
   Int8Scanner(const Int8Search& search, std::int64_t k);
   /// Scans one block for the queries of a tile: every item whose defined score reaches its query's threshold is
   /// nominated.
-  void scan(const Int8Tile& tile, std::int64_t block);
+  /// @param next  the block that will be scanned next, or `block`
+  void scan(const Int8Tile& tile, std::int64_t block, std::int64_t next);
   [[nodiscard]] Nominees& of(std::size_t query) { return nominees_[query]; }
 
  private:
