@@ -78,7 +78,56 @@ void nothing() {}
 
 }  // namespace
 
-bool set_int8_limits_avx512(const Int8Limits& limits) { return set_limits(limits); }
+/// 16 queries at a time: with few queries, or blocks that hold nothing of use, this is most of the work. As in
+/// int8_limits.inl, which says why. Lanes behind the last query are zeros: whatever lies there may take long to compute
+/// with.
+bool set_int8_limits_avx512(const Int8Limits& limits) {
+  constexpr int kLanes = 16;
+  if (limits.n_queries <= kStreaming) return set_limits(limits);  // loads of what was just written lane by lane stall
+  const __m512 all_pass = _mm512_set1_ps(-0x1p30F);
+  const __m512 rounding = _mm512_set1_ps(1e-6F);
+  const __m512 scale = _mm512_set1_ps(limits.scale);
+  const __m512 inverse_scale = _mm512_set1_ps(1.0F / limits.scale);
+  const float bias_size = limits.has_bias ? limits.max_size : 0.0F;
+  const __m512 largest_sum = _mm512_set1_ps(255.0F * 127.0F * static_cast<float>(limits.dim));
+  const __m512 least_error = _mm512_set1_ps(static_cast<float>(limits.dim + 2) * 0x1p-23F * bias_size + 1e-29F);
+  unsigned useful = 0;
+  for (int q = 0; q < limits.n_queries; q += kLanes) {
+    const auto real = static_cast<__mmask16>((1U << (limits.n_queries - q < kLanes ? limits.n_queries - q : kLanes)) - 1U);
+    const __m512 threshold = _mm512_maskz_loadu_ps(real, limits.thresholds + q);
+    const __m512 norm = _mm512_maskz_loadu_ps(real, limits.norms + q);
+    const __m512 correction = _mm512_maskz_loadu_ps(real, limits.corrections + q);
+    const __m512 step = _mm512_mul_ps(_mm512_maskz_loadu_ps(real, limits.steps + q), scale);
+    __m512 error = _mm512_fmadd_ps(norm, _mm512_set1_ps(limits.max_error), least_error);
+    error = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(real, limits.errors + q), _mm512_set1_ps(limits.max_norm), error);
+    const __m512 size = _mm512_mul_ps(norm, _mm512_set1_ps(limits.max_size));
+    const __mmask16 is_bounded = _mm512_cmp_ps_mask(size, _mm512_set1_ps(1e37F), _CMP_LT_OQ);
+    error = _mm512_mask_blend_ps(is_bounded, _mm512_set1_ps(__builtin_inff()), error);
+    const __m512 magnitude = _mm512_add_ps(_mm512_abs_ps(threshold), error);
+    const __m512 lowest = _mm512_sub_ps(threshold, error);
+    __m512 limit = _mm512_mul_ps(_mm512_fnmadd_ps(rounding, magnitude, lowest),
+                                 _mm512_mul_ps(_mm512_maskz_loadu_ps(real, limits.inverse_steps + q), inverse_scale));
+    limit = _mm512_sub_ps(limit, _mm512_set1_ps(1.0F));
+    limit = _mm512_max_ps(limit, all_pass);  // of a NaN, the second operand
+    limit = _mm512_min_ps(limit, _mm512_sub_ps(_mm512_setzero_ps(), all_pass));
+    const __m512i whole = _mm512_sub_epi32(_mm512_cvttps_epi32(limit), _mm512_set1_epi32(1));
+    _mm512_storeu_si512(limits.limits + q, _mm512_add_epi32(whole, _mm512_cvttps_epi32(correction)));
+    const __m512 offset = _mm512_mul_ps(step, correction);
+    const __m512 largest = _mm512_mul_ps(step, largest_sum);
+    _mm512_storeu_ps(limits.block_steps + q, step);
+    _mm512_storeu_ps(limits.offsets + q, _mm512_sub_ps(_mm512_setzero_ps(), offset));
+    const __m512 float_limit =
+        _mm512_fnmadd_ps(rounding, _mm512_add_ps(magnitude, largest), _mm512_add_ps(lowest, offset));
+    _mm512_storeu_ps(limits.float_limits + q, float_limit);
+    const __m512 bound = _mm512_fmadd_ps(
+        rounding, _mm512_fmadd_ps(_mm512_set1_ps(2.0F), largest, _mm512_set1_ps(bias_size)), error);
+    _mm512_storeu_ps(limits.bounds + q, bound);
+    const __m512 most =
+        _mm512_fmadd_ps(_mm512_add_ps(size, _mm512_set1_ps(bias_size)), _mm512_set1_ps(1 + 1e-5F), _mm512_set1_ps(1e-29F));
+    useful |= _mm512_cmp_ps_mask(most, threshold, _CMP_NLT_UQ) & real;
+  }
+  return useful != 0;
+}
 
 const Int8Kernels& avx512_vnni_int8_kernels() {
   static constexpr Int8Kernels kKernels{

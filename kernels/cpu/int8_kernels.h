@@ -10,7 +10,7 @@ namespace segue::kernels::cpu {
 inline constexpr std::int64_t kFewQueries = 8;  ///< an AMX tile of 16 would be mostly padding
 inline constexpr int kMaxInt8TileQueries = 32;  ///< queries a tile covers at most, over all instruction sets
 
-/// What the limits of a tile of queries follow from.
+/// What the limits of a tile of queries follow from. Arrays have room for kMaxInt8TileQueries.
 struct Int8Limits {
   // Of queries, [n_queries] each:
   const float* thresholds;  ///< scores below are of no use; -inf: all are

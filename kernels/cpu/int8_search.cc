@@ -42,26 +42,13 @@ struct Pass {
   }
 };
 
-using Scanners = std::vector<std::unique_ptr<Int8Scanner>>;  // one a thread
-
 void run_pass(const Int8Search& search, const std::vector<Int8Tile>& tiles, Pass pass, Scanners& scanners) {
-  const auto n_workers = static_cast<int>(scanners.size());
-  run_workers(n_workers, [&](int worker) {
-    Int8Scanner& scanner = *scanners[static_cast<std::size_t>(worker)];
-    search.kernels.begin_thread();
-    std::int64_t n_visited = 0;
-    for (std::int64_t block = 0; block < search.int8.n_blocks; ++block) {
-      if (!pass.visits(block) || n_visited++ % n_workers != worker) continue;
-      for (const Int8Tile& tile : tiles) scanner.scan(tile, block, std::min(block + 1, search.int8.n_blocks - 1));
-    }
-    search.kernels.end_thread();
+  std::vector<std::int64_t> blocks;
+  for (std::int64_t block = 0; block < search.int8.n_blocks; ++block)
+    if (pass.visits(block)) blocks.push_back(block);
+  share_blocks(search, blocks, scanners, [&](Int8Scanner& scanner, std::int64_t block, std::int64_t next) {
+    for (const Int8Tile& tile : tiles) scanner.scan(tile, block, next);
   });
-}
-
-Scanners make_scanners(const Int8Search& search, std::int64_t k, int n_workers) {
-  Scanners scanners;
-  for (int worker = 0; worker < n_workers; ++worker) scanners.push_back(std::make_unique<Int8Scanner>(search, k));
-  return scanners;
 }
 
 /// Calls body(query), the queries shared among threads.

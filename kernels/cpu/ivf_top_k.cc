@@ -115,22 +115,12 @@ void search_one(MatrixView<const float> query, const ItemMatrix& items, const Iv
   tile.pack(Int8Queries(query), alone);
   const auto n_blocks = std::ssize(blocks);
   const auto n_workers = static_cast<int>(std::clamp<std::int64_t>(n_blocks / kLeastThreadBlocks, 1, n_threads));
-  std::vector<Int8Scanner> scanners(static_cast<std::size_t>(n_workers), Int8Scanner(search, k));
-  std::atomic<std::int64_t> next = 0;
-  share_work(n_workers, [&](int worker) {
-    kernels.begin_thread();
-    std::int64_t at = next.fetch_add(1, std::memory_order_relaxed);
-    while (at < n_blocks) {
-      const std::int64_t then = next.fetch_add(1, std::memory_order_relaxed);
-      const std::int64_t block = blocks[static_cast<std::size_t>(at)];
-      scanners[static_cast<std::size_t>(worker)].scan(
-          tile, block, then < n_blocks ? blocks[static_cast<std::size_t>(then)] : block);
-      at = then;
-    }
-    kernels.end_thread();
+  Scanners scanners = make_scanners(search, k, n_workers);
+  share_blocks(search, blocks, scanners, [&tile](Int8Scanner& scanner, std::int64_t block, std::int64_t next) {
+    scanner.scan(tile, block, next);
   });
-  Nominees& found = scanners[0].of(0);
-  for (std::size_t other = 1; other < scanners.size(); ++other) found.merge(scanners[other].of(0));
+  Nominees& found = scanners[0]->of(0);
+  for (std::size_t other = 1; other < scanners.size(); ++other) found.merge(scanners[other]->of(0));
   finish(search, 0, found, scores.row(0), rows.row(0));
 }
 

@@ -6,11 +6,15 @@
 #include <functional>
 #include <iterator>
 
+#include "kernels/cpu/workers.h"
+
 namespace segue::kernels::cpu {
 namespace {
 
 constexpr std::size_t kLeastCrowd = 128;  ///< with fewer candidates, looking for a better threshold is not worth while
 constexpr std::int64_t kLineBytes = 64;
+constexpr std::int64_t kTurns = 16;      ///< of a thread in sharing blocks, at least
+constexpr std::int64_t kMostTaken = 32;  ///< blocks of a turn
 
 void raise(std::atomic<float>& threshold, float to) {
   float now = threshold.load(std::memory_order_relaxed);
@@ -137,7 +141,7 @@ void Int8Scanner::scan(const Int8Tile& tile, std::int64_t block, std::int64_t ne
       {thresholds,     tile.norms,         tile.errors,        tile.steps,        tile.inverse_steps, tile.corrections,
        tile.n_padded(), of_block.scale,    of_block.max_norm,  of_block.max_error, of_block.max_size, int8.dim,
        int8.bias != nullptr, limits, float_limits, steps, offsets, bounds});
-  if (!useful) return;
+  if (!useful && search_.items != nullptr) return;  // scores by int8 may be larger than defined ones
   std::int32_t counts[kMaxInt8TileQueries] = {};
   const std::int64_t first = int8.firsts[block];
   const std::int64_t panel_bytes = int8.panel_bytes();
@@ -182,6 +186,36 @@ void Int8Scanner::nominate(std::size_t query, int n, const std::uint32_t* places
   }
   if (!rows_.empty()) nominees.score(search_, query, rows_);
   if (nominees.crowded()) nominees.tighten(search_, query);
+}
+
+Scanners make_scanners(const Int8Search& search, std::int64_t k, int n_workers) {
+  Scanners scanners;
+  for (int worker = 0; worker < n_workers; ++worker) scanners.push_back(std::make_unique<Int8Scanner>(search, k));
+  return scanners;
+}
+
+void share_blocks(const Int8Search& search, const std::vector<std::int64_t>& blocks, Scanners& scanners,
+                  const std::function<void(Int8Scanner&, std::int64_t, std::int64_t)>& scan) {
+  const auto n_blocks = std::ssize(blocks);
+  const auto n_threads = std::ssize(scanners);
+  // Some blocks at a time: taking one is a barrier, which keeps the processor from fetching ahead.
+  const std::int64_t n_taken = std::clamp<std::int64_t>(n_blocks / (n_threads * kTurns), 1, kMostTaken);
+  std::atomic<std::int64_t> next = 0;
+  share_work(static_cast<int>(n_threads), [&](int worker) {
+    search.kernels.begin_thread();
+    Int8Scanner& scanner = *scanners[static_cast<std::size_t>(worker)];
+    std::int64_t at = next.fetch_add(n_taken, std::memory_order_relaxed);
+    while (at < n_blocks) {
+      const std::int64_t then = next.fetch_add(n_taken, std::memory_order_relaxed);
+      const std::int64_t end = std::min(at + n_taken, n_blocks);
+      for (; at < end; ++at) {
+        const std::int64_t after = at + 1 < end ? at + 1 : then < n_blocks ? then : at;
+        scan(scanner, blocks[static_cast<std::size_t>(at)], blocks[static_cast<std::size_t>(after)]);
+      }
+      at = then;
+    }
+    search.kernels.end_thread();
+  });
 }
 
 }  // namespace segue::kernels::cpu

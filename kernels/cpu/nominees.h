@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <vector>
 
 #include "kernels/cpu/best_keys.h"
@@ -86,5 +88,13 @@ class Int8Scanner {
   std::vector<float> scores_;
   std::vector<std::int32_t> rows_;
 };
+
+/// One a thread.
+using Scanners = std::vector<std::unique_ptr<Int8Scanner>>;
+Scanners make_scanners(const Int8Search& search, std::int64_t k, int n_workers);
+
+/// Calls scan(scanner, block, next block of the same thread, or the block) for all blocks, shared among threads.
+void share_blocks(const Int8Search& search, const std::vector<std::int64_t>& blocks, Scanners& scanners,
+                  const std::function<void(Int8Scanner&, std::int64_t, std::int64_t)>& scan);
 
 }  // namespace segue::kernels::cpu
