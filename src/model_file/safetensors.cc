@@ -190,9 +190,8 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path
 }
 
 const TensorBytes& SafetensorsFile::expect(const std::string& name, DType dtype,
-                                           const std::vector<std::int64_t>& shape) const {
+                                           const std::vector<std::int64_t>& shape, const std::string& remedy) const {
   const auto found = tensors_.find(name);
-  const std::string remedy = "; the weights are of another model than its options say";
   if (found == tensors_.end()) throw DataError(path_.string() + ": the tensor '" + name + "' is missing" + remedy);
   const TensorBytes& tensor = found->second;
   bool fits = tensor.dtype == dtype && tensor.shape.size() == shape.size();
@@ -206,10 +205,13 @@ const TensorBytes& SafetensorsFile::expect(const std::string& name, DType dtype,
 
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, TensorBytes>& tensors,
                        const std::map<std::string, std::string>& metadata) {
+  std::vector<std::pair<std::string, TensorBytes>> ordered(tensors.begin(), tensors.end());
+  std::stable_sort(ordered.begin(), ordered.end(),
+                   [](const auto& a, const auto& b) { return size_of(a.second.dtype) > size_of(b.second.dtype); });
   Json header = Json::object();
   if (!metadata.empty()) header[kMetadataKey] = metadata;
   std::uint64_t offset = 0;
-  for (const auto& [name, tensor] : tensors) {
+  for (const auto& [name, tensor] : ordered) {
     std::uint64_t bytes = 0;
     if (name == kMetadataKey) throw std::invalid_argument("a tensor cannot be called __metadata__");
     if (!byte_count(tensor.shape, size_of(tensor.dtype), bytes) || bytes != tensor.bytes.size()) {
@@ -228,7 +230,7 @@ void write_safetensors(const std::filesystem::path& path, const std::map<std::st
   storage::write_file_with(path, [&](const std::filesystem::path& aside) {
     std::ofstream out(aside, std::ios::binary);
     out << length << text;
-    for (const auto& [name, tensor] : tensors) {
+    for (const auto& [name, tensor] : ordered) {
       out.write(tensor.bytes.data(), static_cast<std::streamsize>(tensor.bytes.size()));
     }
     out.close();
