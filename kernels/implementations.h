@@ -5,13 +5,24 @@
 
 #include <cstdint>
 
+#include "kernels/ivf_items.h"
 #include "kernels/top_k.h"
 
 namespace segue::kernels {
 
+/// What every search asks of its arguments; std::invalid_argument in the name of `entry`.
+void require_search(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
+                    MatrixView<float> scores, MatrixView<std::int32_t> rows, const Device& device, const char* entry);
+
+/// |query|, summed in double: what a list's spread is multiplied with. A query whose norm is not finite finds nothing.
+float query_norm(const float* query, std::int64_t dim);
+
 namespace reference {
 void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
            MatrixView<float> scores, MatrixView<std::int32_t> rows);
+void ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const IvfItems& ivf,
+               const ItemLists& excluded, std::int64_t k, std::int64_t n_probes, MatrixView<float> scores,
+               MatrixView<std::int32_t> rows);
 void select_top_k(MatrixView<const float> scores, std::int64_t k, MatrixView<float> best,
                   MatrixView<std::int32_t> columns);
 void score_all(MatrixView<const float> queries, const ItemMatrix& items, MatrixView<float> scores);
@@ -20,10 +31,12 @@ void score_all(MatrixView<const float> queries, const ItemMatrix& items, MatrixV
 namespace cpu {
 void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
            MatrixView<float> scores, MatrixView<std::int32_t> rows, int n_threads);
-/// The same by the int8 copy of the items; false, and nothing done, where this processor has no kernels for it or a
-/// query is not finite.
+/// The same by the int8 copy of the items; false, and nothing done, where a query is not finite.
 bool int8_top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
                 MatrixView<float> scores, MatrixView<std::int32_t> rows, int n_threads);
+void ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const IvfItems& ivf,
+               const ItemLists& excluded, std::int64_t k, std::int64_t n_probes, MatrixView<float> scores,
+               MatrixView<std::int32_t> rows, int n_threads);
 void select_top_k(MatrixView<const float> scores, std::int64_t k, MatrixView<float> best,
                   MatrixView<std::int32_t> columns, int n_threads);
 void score_all(MatrixView<const float> queries, const ItemMatrix& items, MatrixView<float> scores, int n_threads);

@@ -1,7 +1,6 @@
 #include "kernels/top_k.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <stdexcept>
@@ -45,7 +44,7 @@ void require_shape(const MatrixView<T>& view, std::int64_t n_rows, std::int64_t 
 
 void require_items(MatrixView<const float> queries, const ItemMatrix& items, const char* entry) {
   require_matrix(queries, entry, "queries");
-  require_matrix(items.vectors, entry, "items");
+  require_well_formed(items.vectors, entry);
   require(
       queries.n_cols == items.vectors.n_cols, entry,
       "queries have " + std::to_string(queries.n_cols) + " dimensions, items " + std::to_string(items.vectors.n_cols));
@@ -57,21 +56,27 @@ void require_device(const Device& device, const char* entry) {
 
 }  // namespace
 
-void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
-           MatrixView<float> scores, MatrixView<std::int32_t> rows, const Device& device) {
-  constexpr const char* kEntry = "top_k";
-  require_device(device, kEntry);
-  require(k >= 1 && k <= kMaxExtent, kEntry, "k is " + std::to_string(k) + ", outside [1, 2^31)");
-  require_items(queries, items, kEntry);
+void require_search(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
+                    MatrixView<float> scores, MatrixView<std::int32_t> rows, const Device& device, const char* entry) {
+  require_device(device, entry);
+  require(k >= 1 && k <= kMaxExtent, entry, "k is " + std::to_string(k) + ", outside [1, 2^31)");
+  require_items(queries, items, entry);
+  require(items.int8 == nullptr || items.vectors.dtype != DType::kInt8, entry,
+          "the items are int8 already: an int8 copy of them saves nothing, leave it out");
   require(items.int8 == nullptr ||
               (items.int8->n_items == items.vectors.n_rows && items.int8->dim == items.vectors.n_cols &&
                (items.int8->bias == nullptr) == (items.bias == nullptr)),
-          kEntry, "the int8 copy is of other items, or differs in having a bias");
-  require_shape(scores, queries.n_rows, k, kEntry, "scores");
-  require_shape(rows, queries.n_rows, k, kEntry, "rows");
+          entry, "the int8 copy is of other items, or differs in having a bias");
+  require_shape(scores, queries.n_rows, k, entry, "scores");
+  require_shape(rows, queries.n_rows, k, entry, "rows");
   require(excluded.offsets == nullptr || excluded.items != nullptr || device.kind == Device::Kind::kCuda ||
               excluded.offsets[queries.n_rows] == excluded.offsets[0],
-          kEntry, "excluded has offsets and no items");
+          entry, "excluded has offsets and no items");
+}
+
+void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
+           MatrixView<float> scores, MatrixView<std::int32_t> rows, const Device& device) {
+  require_search(queries, items, excluded, k, scores, rows, device, "top_k");
   if (queries.n_rows == 0) return;
   switch (device.kind) {
     case Device::Kind::kReference: return reference::top_k(queries, items, excluded, k, scores, rows);
@@ -108,12 +113,6 @@ void score_all(MatrixView<const float> queries, const ItemMatrix& items, MatrixV
     case Device::Kind::kCpu: return cpu::score_all(queries, items, scores, device.n_threads);
     case Device::Kind::kCuda: return cuda::score_all(queries, items, scores, device.stream);
   }
-}
-
-float defined_score(const float* query, const float* item, std::int64_t dim, float bias) {
-  float score = bias;
-  for (std::int64_t i = 0; i < dim; ++i) score = std::fma(query[i], item[i], score);
-  return score;
 }
 
 }  // namespace segue::kernels

@@ -16,7 +16,7 @@ Exclusions::Exclusions(const ItemLists& lists, std::int64_t first, std::int64_t 
 
 bool Exclusions::contains(std::int64_t query, std::int32_t item) const {
   const auto& list = sorted_[static_cast<std::size_t>(query)];
-  return std::binary_search(list.begin(), list.end(), item);
+  return !list.empty() && std::binary_search(list.begin(), list.end(), item);
 }
 
 }  // namespace segue::kernels::cpu

@@ -10,7 +10,8 @@ namespace {
 
 InstructionSet best_of_processor() {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") == 0 || __builtin_cpu_supports("fma") == 0 || __builtin_cpu_supports("bmi") == 0 ||
+  if (__builtin_cpu_supports("avx2") == 0 || __builtin_cpu_supports("fma") == 0 ||
+      __builtin_cpu_supports("f16c") == 0 || __builtin_cpu_supports("bmi") == 0 ||
       __builtin_cpu_supports("bmi2") == 0) {
     return InstructionSet::kPortable;
   }

@@ -8,6 +8,7 @@
 
 #include <cstring>
 
+#include "kernels/cpu/int8_compare_avx512.inl"
 #include "kernels/cpu/int8_kernels.h"
 #include "kernels/cpu/tile_kernels.h"
 
@@ -28,18 +29,14 @@ std::int64_t packed_bytes(int n_queries, std::int64_t dim) { return n_queries / 
 
 /// [half, chunk, 16 queries, 64], zeros behind the last dimension: they cancel what a load reads behind the end of a
 /// panel.
-void pack_queries(const std::int8_t* queries, int n, int /*n_queries*/, std::int64_t dim, std::int8_t* out) {
+void pack_queries(const std::int8_t* const* queries, int n, int /*n_queries*/, std::int64_t dim, std::int8_t* out) {
   for (int q = 0; q < n; ++q) {
     for (std::int64_t chunk = 0; chunk < n_chunks(dim); ++chunk) {
       const std::int64_t n_dims = dim - chunk * kChunk < kChunk ? dim - chunk * kChunk : kChunk;
       std::memcpy(out + (q / kHalf * n_chunks(dim) + chunk) * kTileBytes + q % kHalf * kChunk,
-                  queries + q * dim + chunk * kChunk, static_cast<std::size_t>(n_dims));
+                  queries[q] + chunk * kChunk, static_cast<std::size_t>(n_dims));
     }
   }
-}
-
-void append(unsigned mask, std::uint32_t position, std::uint32_t*& end) {
-  for (; mask != 0; mask &= mask - 1) *end++ = position + static_cast<std::uint32_t>(__builtin_ctz(mask));
 }
 
 /// Starts the products of a pair of panels: accumulators 0 and 1 for the first half of the queries, 2 and 3 for the
@@ -81,30 +78,18 @@ void store(std::int32_t* sums) {
 }
 
 template <int kQueries>
-void compare(const Int8Scan& scan, std::int64_t pair, const std::int32_t* sums) {
-  const auto position = static_cast<std::uint32_t>(scan.first_position + pair * kPairItems);
+void compare_pair(const Int8Scan& scan, std::int64_t pair, const std::int32_t* sums) {
+  const std::int64_t place = pair * kPairItems;
   if (scan.bias == nullptr) {
     for (int q = 0; q < kQueries; ++q) {
-      const __m512i limit = _mm512_set1_epi32(scan.limits[q]);
-      const __mmask16 low = _mm512_cmpge_epi32_mask(_mm512_load_si512(sums + q * kPairItems), limit);
-      const __mmask16 high = _mm512_cmpge_epi32_mask(_mm512_load_si512(sums + q * kPairItems + kHalf), limit);
-      const unsigned mask = _mm512_kunpackw(high, low);
-      if (__builtin_expect(static_cast<long>(mask != 0), 0) != 0) append(mask, position, scan.ends[q]);
+      compare(scan, q, place, _mm512_load_si512(sums + q * kPairItems),
+              _mm512_load_si512(sums + q * kPairItems + kHalf));
     }
-    return;
-  }
-  const __m512 bias_low = _mm512_loadu_ps(scan.bias + pair * kPairItems);
-  const __m512 bias_high = _mm512_loadu_ps(scan.bias + pair * kPairItems + kHalf);
-  for (int q = 0; q < kQueries; ++q) {
-    const __m512 step = _mm512_set1_ps(scan.steps[q]);
-    const __m512 limit = _mm512_set1_ps(scan.float_limits[q]);
-    const __m512 low = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(sums + q * kPairItems)), step, bias_low);
-    const __m512 high =
-        _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(sums + q * kPairItems + kHalf)), step, bias_high);
-    // "Not less": a candidate, too, where a limit or a bias is not a number.
-    const unsigned mask =
-        _mm512_kunpackw(_mm512_cmp_ps_mask(high, limit, _CMP_NLT_UQ), _mm512_cmp_ps_mask(low, limit, _CMP_NLT_UQ));
-    if (__builtin_expect(static_cast<long>(mask != 0), 0) != 0) append(mask, position, scan.ends[q]);
+  } else {
+    for (int q = 0; q < kQueries; ++q) {
+      compare_biased(scan, q, place, _mm512_load_si512(sums + q * kPairItems),
+                     _mm512_load_si512(sums + q * kPairItems + kHalf));
+    }
   }
 }
 
@@ -117,10 +102,10 @@ void scan_tile(const Int8Scan& scan) {
   store<kTwoHalves>(sums[0]);
   for (std::int64_t pair = 1; pair < n_pairs; ++pair) {
     multiply<kTwoHalves>(scan, pair);
-    compare<kQueries>(scan, pair - 1, sums[(pair - 1) % 2]);
+    compare_pair<kQueries>(scan, pair - 1, sums[(pair - 1) % 2]);
     store<kTwoHalves>(sums[pair % 2]);
   }
-  compare<kQueries>(scan, n_pairs - 1, sums[(n_pairs - 1) % 2]);
+  compare_pair<kQueries>(scan, n_pairs - 1, sums[(n_pairs - 1) % 2]);
 }
 
 void scan_block(const Int8Scan& scan) {

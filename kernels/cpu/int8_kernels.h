@@ -2,6 +2,9 @@
 
 #include <cstdint>
 
+#include "kernels/int8_items.h"
+#include "kernels/item_vectors.h"
+
 namespace segue::kernels::cpu {
 
 inline constexpr std::int64_t kFewQueries = 8;  ///< an AMX tile of 16 would be mostly padding
@@ -21,10 +24,12 @@ struct Int8Limits {
   float scale, max_norm, max_error, max_size;
   std::int64_t dim;
   bool has_bias;
-  // Results, [n_queries]; see Int8Scan. block_steps: step * scale.
+  // Results, [n_queries]; see Int8Scan. bounds: how far the score that a scan gives out can be from the defined one.
   std::int32_t* limits;
   float* float_limits;
-  float* block_steps;
+  float* block_steps;  ///< step * scale
+  float* offsets;
+  float* bounds;  ///< +inf: none
 };
 
 /// One block of items against one tile of queries.
@@ -32,17 +37,20 @@ struct Int8Scan {
   const std::uint8_t* panels;  ///< [n_panels, dim / 4, 16, 4]; a tile load may touch kInt8PanelSlack bytes behind
   std::int64_t n_panels;       ///< even
   std::int64_t dim;            ///< rounded up to a multiple of 4
-  std::uint32_t first_position;
   const std::int8_t* queries;  ///< as pack_queries left it
   int n_queries;               ///< a value that queries_for returns
   /// Without bias: an item is a candidate when its integer sum reaches limits[query].
   const std::int32_t* limits;
   /// With bias: when sum * steps[query] + bias of the item reaches float_limits[query].
   const float* bias;  ///< [n_panels * 16], or nullptr
-  const float* steps;
   const float* float_limits;
-  /// Where each query's next candidate position goes; moved on. Room for all items of the block.
-  std::uint32_t** ends;
+  const float* steps;
+  const float* offsets;
+  // Results: what is found of each query, in rows kInt8BlockItems apart; its place in the block, and its score by int8,
+  // sum * steps[query] + bias + offsets[query].
+  std::uint32_t* places;
+  float* scores;
+  std::int32_t* counts;  ///< [n_queries], 0 at the beginning
 };
 
 /// The inner loops of the int8 scan, one set an instruction set, each in a file of its own (as tile_kernels.h says).
@@ -54,28 +62,30 @@ struct Int8Kernels {
   int (*queries_for)(std::int64_t n_left);
   /// Bytes of a packed tile.
   std::int64_t (*packed_bytes)(int n_queries, std::int64_t dim);
-  /// Packs a tile of `n` queries [n, dim], dim a multiple of 4, with padding to n_queries; `out` is 64-byte aligned and
-  /// zeroed.
-  void (*pack_queries)(const std::int8_t* queries, int n, int n_queries, std::int64_t dim, std::int8_t* out);
+  /// Packs a tile of `n` queries, each [dim], dim a multiple of 4, with padding to n_queries; `out` is 64-byte aligned
+  /// and zeroed.
+  void (*pack_queries)(const std::int8_t* const* queries, int n, int n_queries, std::int64_t dim, std::int8_t* out);
   /// Chooses the limits so that every item whose defined score reaches the threshold is a candidate. @returns false
   /// when no item of the block can be one.
   bool (*set_limits)(const Int8Limits& limits);
   void (*scan_block)(const Int8Scan& scan);
   /// Scores of up to 16 items by the definition, from rows anywhere in memory.
-  /// @param vectors  [n_items, dim];  @param bias [n_items] or nullptr;  @param rows [n];  @param out [16]
-  void (*score_rows)(const float* query, const float* vectors, const float* bias, std::int64_t dim,
-                     const std::int32_t* rows, int n, float* out);
+  /// @param vectors  of any dtype but int8;  @param bias [n_items] or nullptr;  @param rows [n];  @param out [16]
+  void (*score_rows)(const float* query, const ItemVectors& vectors, const float* bias, const std::int32_t* rows, int n,
+                     float* out);
   /// Brackets the scans of a thread.
   void (*begin_thread)();
   void (*end_thread)();
 };
 
+const Int8Kernels& portable_int8_kernels();
+const Int8Kernels& avx2_int8_kernels();
 const Int8Kernels& avx512_vnni_int8_kernels();
 const Int8Kernels& amx_int8_kernels();
 bool may_use_amx();  ///< the processor has it, and the system gave it to this process
 
-/// The fastest set of instruction_set() for so many queries; nullptr where it has none.
-const Int8Kernels* int8_kernels(std::int64_t n_queries);
+/// The fastest set of instruction_set() for so many queries in a tile.
+const Int8Kernels& int8_kernels(std::int64_t n_queries);
 
 bool set_int8_limits_avx512(const Int8Limits& limits);
 

@@ -17,12 +17,13 @@ constexpr std::int64_t kStripItems = 512;    ///< of 128 dimensions: 256 KB
 
 void score_group(MatrixView<const float> queries, const ItemMatrix& items, MatrixView<float> scores, int n_threads) {
   const TileKernels& kernels = tile_kernels();
-  const PackedQueries packed(queries, kernels);
+  const PackedQueries packed(queries, items.vectors.dtype, kernels);
   const std::int64_t n_items = items.vectors.n_rows;
   const auto n_workers =
       static_cast<int>(std::clamp<std::int64_t>((n_items + kTileItems - 1) / kTileItems, 1, n_threads));
   run_workers(n_workers, [&](int worker) {
-    std::vector<ItemTile> strip(static_cast<std::size_t>(kStripItems / kTileItems), ItemTile(queries.n_cols, kernels));
+    std::vector<ItemTile> strip(static_cast<std::size_t>(kStripItems / kTileItems),
+                                ItemTile(queries.n_cols, items.vectors.dtype, kernels));
     std::vector<float> made(static_cast<std::size_t>(kMaxTileQueries * kStripItems));
     const std::int64_t end = part_begin(n_items, kTileItems, worker + 1, n_workers);
     for (std::int64_t first = part_begin(n_items, kTileItems, worker, n_workers); first < end; first += kStripItems) {

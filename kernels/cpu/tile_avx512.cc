@@ -42,23 +42,47 @@ void transpose(__m512 (&r)[16]) {
   }
 }
 
-/// Transposes 16 rows, `stride` apart, of which the first 16 columns count, into a panel.
-void transpose_16x16(const float* in, std::int64_t stride, float* out) {
-  __m512 r[16];
-  for (int i = 0; i < 16; ++i) r[i] = _mm512_loadu_ps(in + i * stride);
-  transpose(r);
-  for (int i = 0; i < 16; ++i) _mm512_storeu_ps(out + i * kPanelItems, r[i]);
+// 16 elements widened to float32; those outside the mask are not read, and 0.
+__m512 load_16(__mmask16 mask, const float* in) { return _mm512_maskz_loadu_ps(mask, in); }
+__m512 load_16(__mmask16 mask, const BFloat16* in) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, in)), 16));
+}
+__m512 load_16(__mmask16 mask, const Float16* in) { return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, in)); }
+__m512 load_16(__mmask16 mask, const std::int8_t* in) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(mask, in)));
 }
 
-void pack_panel(const float* items, std::int64_t n_items, std::int64_t dim, float* panel) {
+constexpr __mmask16 kAll = 0xFFFF;
+__mmask16 first_of(std::int64_t n) { return static_cast<__mmask16>((1U << n) - 1U); }
+
+template <class T>
+void pack_rows(const void* rows, std::int64_t stride, std::int64_t n_items, std::int64_t dim, float* panel) {
+  const auto* items = static_cast<const T*>(rows);
   std::int64_t i = 0;
+  __m512 r[16];
   if (n_items == kPanelItems) {
-    for (; i + 16 <= dim; i += 16) transpose_16x16(items + i, dim, panel + i * kPanelItems);
-  }
-  for (; i < dim; ++i) {
-    for (std::int64_t lane = 0; lane < kPanelItems; ++lane) {
-      panel[i * kPanelItems + lane] = lane < n_items ? items[lane * dim + i] : 0.0F;
+    for (; i + 16 <= dim; i += 16) {
+      for (int lane = 0; lane < 16; ++lane) r[lane] = load_16(kAll, items + lane * stride + i);
+      transpose(r);
+      for (int column = 0; column < 16; ++column) _mm512_storeu_ps(panel + (i + column) * kPanelItems, r[column]);
     }
+  }
+  for (; i < dim; i += 16) {
+    const std::int64_t n_columns = dim - i < 16 ? dim - i : 16;
+    for (int lane = 0; lane < 16; ++lane)
+      r[lane] = lane < n_items ? load_16(first_of(n_columns), items + lane * stride + i) : _mm512_setzero_ps();
+    transpose(r);
+    for (int column = 0; column < n_columns; ++column) _mm512_storeu_ps(panel + (i + column) * kPanelItems, r[column]);
+  }
+}
+
+void pack_panel(const void* items, DType dtype, std::int64_t stride, std::int64_t n_items, std::int64_t dim,
+                float* panel) {
+  switch (dtype) {
+    case DType::kFloat32: return pack_rows<float>(items, stride, n_items, dim, panel);
+    case DType::kBFloat16: return pack_rows<BFloat16>(items, stride, n_items, dim, panel);
+    case DType::kFloat16: return pack_rows<Float16>(items, stride, n_items, dim, panel);
+    case DType::kInt8: return pack_rows<std::int8_t>(items, stride, n_items, dim, panel);
   }
 }
 
@@ -98,6 +122,13 @@ void score_tile(const float* queries, int n_queries, const float* panels, const 
   }
 }
 
+void scale_sums(float query_scale, const float* item_scales, const float* bias, float* sums) {
+  for (int i = 0; i < kTileItems; i += 16) {
+    const __m512 scales = _mm512_mul_ps(_mm512_set1_ps(query_scale), _mm512_loadu_ps(item_scales + i));
+    _mm512_storeu_ps(sums + i, _mm512_fmadd_ps(_mm512_loadu_ps(sums + i), scales, _mm512_loadu_ps(bias + i)));
+  }
+}
+
 int positions_above(const float* scores, int n, float threshold, std::int32_t* positions) {
   const __m512 limit = _mm512_set1_ps(threshold);
   int n_found = 0;
@@ -112,38 +143,68 @@ int positions_above(const float* scores, int n, float threshold, std::int32_t* p
   return n_found;
 }
 
-}  // namespace
-
-void score_rows_avx512(const float* query, const float* vectors, const float* bias, std::int64_t dim,
-                       const std::int32_t* rows, int n, float* out) {
-  const float* items[16];
+template <class T>
+void score_rows(const float* query, const ItemVectors& vectors, const float* bias, const std::int32_t* rows, int n,
+                float* out) {
+  const std::int64_t dim = vectors.n_cols;
+  const std::int64_t stride = vectors.row_stride == 0 ? dim : vectors.row_stride;
+  const T* items[16];
   alignas(64) float start[16];
   for (int i = 0; i < 16; ++i) {
     const std::int64_t row = rows[i < n ? i : 0];
-    items[i] = vectors + row * dim;
+    items[i] = static_cast<const T*>(vectors.data) + row * stride;
     start[i] = bias == nullptr ? 0.0F : bias[row];
   }
   __m512 sum = _mm512_load_ps(start);
   std::int64_t at = 0;
   for (; at + 16 <= dim; at += 16) {
     __m512 r[16];
-    for (int i = 0; i < 16; ++i) r[i] = _mm512_loadu_ps(items[i] + at);
+    for (int i = 0; i < 16; ++i) r[i] = load_16(kAll, items[i] + at);
     transpose(r);
     for (int j = 0; j < 16; ++j) sum = _mm512_fmadd_ps(_mm512_set1_ps(query[at + j]), r[j], sum);
   }
   if (at < dim) {
     const int n_left = static_cast<int>(dim - at);
-    const auto mask = static_cast<__mmask16>((1U << n_left) - 1U);
     __m512 r[16];
-    for (int i = 0; i < 16; ++i) r[i] = _mm512_maskz_loadu_ps(mask, items[i] + at);
+    for (int i = 0; i < 16; ++i) r[i] = load_16(first_of(n_left), items[i] + at);
     transpose(r);
     for (int j = 0; j < n_left; ++j) sum = _mm512_fmadd_ps(_mm512_set1_ps(query[at + j]), r[j], sum);
   }
   _mm512_storeu_ps(out, sum);
 }
 
+}  // namespace
+
+void score_rows_avx512(const float* query, const ItemVectors& vectors, const float* bias, const std::int32_t* rows,
+                       int n, float* out) {
+  switch (vectors.dtype) {
+    case DType::kFloat32: return score_rows<float>(query, vectors, bias, rows, n, out);
+    case DType::kBFloat16: return score_rows<BFloat16>(query, vectors, bias, rows, n, out);
+    case DType::kFloat16: return score_rows<Float16>(query, vectors, bias, rows, n, out);
+    case DType::kInt8: return;  // no int8 copy is made of them
+  }
+}
+
+void pack_int8_panel_avx512(const std::int8_t* items, std::int64_t stride, std::int64_t n_items, std::int64_t dim,
+                            std::int8_t* panel) {
+  constexpr std::int64_t kColumns = 64;  // of int8, 16 groups of 4
+  for (std::int64_t i = 0; i < dim; i += kColumns) {
+    const std::int64_t n_columns = dim - i < kColumns ? dim - i : kColumns;
+    const auto mask = static_cast<__mmask64>(~0ULL >> (kColumns - n_columns));
+    __m512 r[16];
+    for (int lane = 0; lane < 16; ++lane) {
+      r[lane] = lane < n_items ? _mm512_castsi512_ps(_mm512_maskz_loadu_epi8(mask, items + lane * stride + i))
+                               : _mm512_setzero_ps();
+    }
+    transpose(r);
+    for (int quad = 0; quad < (n_columns + 3) / 4; ++quad)
+      _mm512_storeu_si512(panel + (i / 4 + quad) * kPanelItems * 4, _mm512_castps_si512(r[quad]));
+  }
+}
+
 const TileKernels& avx512_tile_kernels() {
-  static constexpr TileKernels kKernels{"avx512", kTileQueries, queries_for, pack_panel, score_tile, positions_above};
+  static constexpr TileKernels kKernels{"avx512",   kTileQueries,    queries_for, pack_panel, score_tile,
+                                        scale_sums, positions_above, nullptr,     nullptr};
   return kKernels;
 }
 

@@ -6,6 +6,7 @@ namespace segue::kernels::cpu {
 
 const TileKernels& tile_kernels() {
 #if defined(__x86_64__)
+  if (instruction_set() >= InstructionSet::kAvx512Vnni) return avx512_vnni_tile_kernels();
   if (instruction_set() >= InstructionSet::kAvx512) return avx512_tile_kernels();
   if (instruction_set() >= InstructionSet::kAvx2) return avx2_tile_kernels();
 #endif

@@ -6,6 +6,7 @@
 
 #include "kernels/cpu/best_keys.h"
 #include "kernels/cpu/exclusions.h"
+#include "kernels/cpu/instruction_set.h"
 #include "kernels/cpu/int8_kernels.h"
 #include "kernels/cpu/packed_queries.h"
 #include "kernels/cpu/workers.h"
@@ -29,7 +30,8 @@ struct Group {
 void search_items(const Group& group, std::int64_t begin, std::int64_t end, std::vector<BestKeys>& best) {
   const TileKernels& kernels = tile_kernels();
   const std::int64_t dim = group.queries.n_cols;
-  std::vector<ItemTile> strip(static_cast<std::size_t>(kStripItems / kTileItems), ItemTile(dim, kernels));
+  std::vector<ItemTile> strip(static_cast<std::size_t>(kStripItems / kTileItems),
+                              ItemTile(dim, group.items.vectors.dtype, kernels));
   std::vector<float> scores(static_cast<std::size_t>(kMaxTileQueries * kStripItems));
   std::vector<std::int32_t> positions(static_cast<std::size_t>(kStripItems + kPanelItems));
   for (std::int64_t first = begin; first < end; first += kStripItems) {
@@ -66,6 +68,9 @@ void search_items(const Group& group, std::int64_t begin, std::int64_t end, std:
 /// Whether a scan of the int8 copy saves more than scoring its candidates costs.
 bool int8_pays(std::int64_t n_items, std::int64_t n_queries, std::int64_t k) {
   constexpr std::int64_t kLeastSelection = 8;  // items for each one selected
+  // Lesser sets multiply int8 no faster than float32: they gain from reading less, and so with few queries.
+  const InstructionSet set = instruction_set();
+  if (set < InstructionSet::kAvx2 || (set < InstructionSet::kAvx512Vnni && n_queries > kFewQueries)) return false;
   return k <= n_items / kLeastSelection && (n_items >= kLeastInt8Items || n_queries <= kFewQueries);
 }
 
@@ -84,7 +89,7 @@ void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemL
   for (std::int64_t first = 0; first < queries.n_rows; first += group_queries) {
     const std::int64_t n_group = std::min(group_queries, queries.n_rows - first);
     const MatrixView<const float> group_view{queries.row(first), n_group, queries.n_cols};
-    const PackedQueries packed(group_view, tile_kernels());
+    const PackedQueries packed(group_view, items.vectors.dtype, tile_kernels());
     const Exclusions exclusions(excluded, first, n_group);
     std::vector<std::vector<BestKeys>> best(static_cast<std::size_t>(n_workers));
     run_workers(n_workers, [&](int worker) {

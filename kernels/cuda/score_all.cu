@@ -67,11 +67,12 @@ __global__ void __launch_bounds__(kSide* kSide)
 }  // namespace
 
 void score_all(MatrixView<const float> queries, const ItemMatrix& items, MatrixView<float> scores, void* stream) {
-  const auto n_item_tiles = static_cast<unsigned>((items.vectors.n_rows + kTile - 1) / kTile);
+  const MatrixView<const float> vectors = dense_float32(items.vectors);
+  const auto n_item_tiles = static_cast<unsigned>((vectors.n_rows + kTile - 1) / kTile);
   const std::int64_t n_query_tiles = (queries.n_rows + kTile - 1) / kTile;
   const dim3 grid(n_item_tiles, static_cast<unsigned>(n_query_tiles < kMaxGridY ? n_query_tiles : kMaxGridY));
-  score_all_kernel<<<grid, dim3(kSide, kSide), 0, static_cast<cudaStream_t>(stream)>>>(queries, items.vectors,
-                                                                                       items.bias, scores);
+  score_all_kernel<<<grid, dim3(kSide, kSide), 0, static_cast<cudaStream_t>(stream)>>>(queries, vectors, items.bias,
+                                                                                       scores);
   SEGUE_CUDA_CHECK(cudaGetLastError());
 }
 

@@ -46,16 +46,17 @@ __device__ void keep_best(SharedMemory& shared, int n_kept) {
 
 /// Scores by the definition, from vectors.
 struct VectorScores {
-  MatrixView<const float> queries;
-  ItemMatrix items;
+  MatrixView<const float> queries, vectors;
+  const float* bias;
+  const std::uint32_t* allowed;
   ItemLists excluded;
 
-  __device__ std::int64_t n_columns() const { return items.vectors.n_rows; }
+  __device__ std::int64_t n_columns() const { return vectors.n_rows; }
   __device__ float operator()(std::int64_t query, std::int64_t item) const {
-    if (!is_allowed(items.allowed, item)) return kMaskedScore;
+    if (!is_allowed(allowed, item)) return kMaskedScore;
     const float* query_vector = queries.row(query);
-    const float* item_vector = items.vectors.row(item);
-    float score = items.bias == nullptr ? 0.0F : items.bias[item];
+    const float* item_vector = vectors.row(item);
+    float score = bias == nullptr ? 0.0F : bias[item];
     for (std::int64_t i = 0; i < queries.n_cols; ++i) score = fmaf(query_vector[i], item_vector[i], score);
     return score;
   }
@@ -130,7 +131,8 @@ void launch(const Scores& scores, std::int64_t n_queries, std::int64_t k, Matrix
 
 void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
            MatrixView<float> scores, MatrixView<std::int32_t> rows, void* stream) {
-  launch(VectorScores{queries, items, excluded}, queries.n_rows, k, scores, rows, stream);
+  launch(VectorScores{queries, dense_float32(items.vectors), items.bias, items.allowed, excluded}, queries.n_rows, k,
+         scores, rows, stream);
 }
 
 void select_top_k(MatrixView<const float> scores, std::int64_t k, MatrixView<float> best,

@@ -34,7 +34,7 @@ void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemL
       }
       if (is_excluded) continue;
       const float bias = items.bias == nullptr ? 0.0F : items.bias[row];
-      const float score = defined_score(queries.row(query), items.vectors.row(row), queries.n_cols, bias);
+      const float score = defined_score(queries.row(query), items.vectors, row, bias);
       const SortableKey key = make_key(score, static_cast<std::uint32_t>(row));
       if (key != kEmptyKey) keys.push_back(key);
     }
@@ -59,7 +59,7 @@ void score_all(MatrixView<const float> queries, const ItemMatrix& items, MatrixV
   for (std::int64_t query = 0; query < queries.n_rows; ++query) {
     for (std::int64_t row = 0; row < items.vectors.n_rows; ++row) {
       const float bias = items.bias == nullptr ? 0.0F : items.bias[row];
-      scores.row(query)[row] = defined_score(queries.row(query), items.vectors.row(row), queries.n_cols, bias);
+      scores.row(query)[row] = defined_score(queries.row(query), items.vectors, row, bias);
     }
   }
 }

@@ -174,7 +174,8 @@ IndexChange compact_index(const fs::path& directory, int n_threads) {
       const auto& items = segment.items();
       for (std::int64_t row = 0; row < segment.n_rows(); ++row) {
         if (index.is_removed(index.first_row(s) + row)) continue;
-        vectors.insert(vectors.end(), items.vectors.row(row), items.vectors.row(row) + dim);
+        const auto* vector = static_cast<const float*>(items.vectors.row(row));
+        vectors.insert(vectors.end(), vector, vector + dim);
         if (items.bias != nullptr) bias.push_back(items.bias[row]);
         ids.push_back(segment.ids()[static_cast<std::size_t>(row)]);
       }

@@ -13,17 +13,17 @@ namespace segue::item_index {
 
 using Tensors = std::map<std::string, model_file::TensorBytes>;
 
-/// Adds the tensors of an int8 copy; they refer to `arrays`.
-void add_int8_tensors(const kernels::Int8ItemArrays& arrays, Tensors& tensors);
+/// Adds the tensors of an int8 copy, under names that begin with `prefix`; they refer to `arrays`.
+void add_int8_tensors(const std::string& prefix, const kernels::Int8ItemArrays& arrays, Tensors& tensors);
 
-/// Whether a segment holds an int8 copy.
-bool has_int8_tensors(const model_file::SafetensorsFile& file);
+/// Whether a segment holds the int8 copy of this name.
+bool has_int8_tensors(const std::string& prefix, const model_file::SafetensorsFile& file);
 
 /// The int8 copy of a segment, mapped.
-/// @throws DataError  tensors that are missing or of other shapes than `n_items` of `dim` dimensions give; rows outside
-///                    of the segment
-kernels::Int8Items int8_of(const model_file::SafetensorsFile& file, const std::filesystem::path& path,
-                           std::int64_t n_items, std::int64_t dim, bool has_bias);
+/// @throws DataError  tensors that are missing or of other shapes than `n_items` of `dim` dimensions give; positions or
+///                    rows that are not there
+kernels::Int8Items int8_of(const std::string& prefix, const model_file::SafetensorsFile& file,
+                           const std::filesystem::path& path, std::int64_t n_items, std::int64_t dim, bool has_bias);
 
 /// The bytes of an array.
 template <class T>

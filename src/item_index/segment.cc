@@ -13,6 +13,7 @@ using model_file::DType;
 constexpr const char* kVectors = "vectors";
 constexpr const char* kBias = "bias";
 constexpr const char* kIds = "ids";
+constexpr const char* kInt8 = "int8";
 
 }  // namespace
 
@@ -30,7 +31,7 @@ void write_segment(const std::filesystem::path& path, const SegmentContent& cont
   kernels::Int8ItemArrays int8;
   if (n >= kernels::kLeastInt8Items && dim <= kernels::kInt8MaxDim) {
     int8 = kernels::make_int8_items(content.vectors, content.bias, n_threads);
-    add_int8_tensors(int8, tensors);
+    add_int8_tensors(kInt8, int8, tensors);
   }
   model_file::write_safetensors(path, tensors, {{"format", "segment of a segue item index"}});
 }
@@ -43,8 +44,8 @@ Segment::Segment(const std::filesystem::path& path, std::int64_t n_rows, std::in
   ids_ = {reinterpret_cast<const std::int64_t*>(data(kIds, DType::kI64, {n_rows})), static_cast<std::size_t>(n_rows)};
   const bool has_bias = file_.tensors().contains(kBias);
   if (has_bias) items_.bias = reinterpret_cast<const float*>(data(kBias, DType::kF32, {n_rows}));
-  if (has_int8_tensors(file_)) {
-    int8_ = int8_of(file_, path, n_rows, dim, has_bias);
+  if (has_int8_tensors(kInt8, file_)) {
+    int8_ = int8_of(kInt8, file_, path, n_rows, dim, has_bias);
     items_.int8 = &int8_;
   }
 }

@@ -135,9 +135,9 @@ void ListRanker::rank(const HistoryChunk& chunk, std::size_t first, std::size_t 
     for (auto i = offsets[q]; i < offsets[q + 1]; ++i) {
       const auto item = listed[static_cast<std::size_t>(i)];
       if (!filter_.allows(item)) continue;
-      const float score = kernels::defined_score(query, items_.vectors.row(item), dim,
-                                                 items_.bias == nullptr ? 0.0F : items_.bias[item]) +
-                          model_.visited_weights[item == current ? 0 : 1];
+      const float score =
+          kernels::defined_score(query, items_.vectors, item, items_.bias == nullptr ? 0.0F : items_.bias[item]) +
+          model_.visited_weights[item == current ? 0 : 1];
       if (!std::isnan(score) && score != kernels::kMaskedScore) merged.push_back({score, item});
     }
     std::sort(merged.begin(), merged.end());

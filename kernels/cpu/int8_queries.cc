@@ -1,0 +1,68 @@
+#include "kernels/cpu/int8_queries.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+namespace segue::kernels::cpu {
+
+Int8Queries::Int8Queries(MatrixView<const float> queries)
+    : dim_((queries.n_cols + 3) / 4 * 4), levels_(static_cast<std::size_t>(queries.n_rows * dim_)) {
+  const auto n = static_cast<std::size_t>(queries.n_rows);
+  for (auto* values : {&norms, &errors, &steps, &inverse_steps, &corrections}) values->resize(n);
+  for (std::size_t q = 0; q < n; ++q) quantise(queries.row(static_cast<std::int64_t>(q)), queries.n_cols, q);
+}
+
+void Int8Queries::quantise(const float* query, std::int64_t dim, std::size_t at) {
+  std::int8_t* levels = levels_.data() + at * static_cast<std::size_t>(dim_);
+  float largest = 0;
+  for (std::int64_t i = 0; i < dim; ++i) largest = std::max(largest, std::fabs(query[i]));
+  inverse_steps[at] = 1.0F;
+  if (std::any_of(query, query + dim, [](float value) { return !std::isfinite(value); })) return;
+  const float step = largest > 1e-30F ? largest / 127 : 0.0F;
+  const double inverse = step > 0 ? 1.0 / step : 0.0;
+  double norm = 0;
+  double error = 0;
+  std::int64_t sum = 0;
+  for (std::int64_t i = 0; i < dim; ++i) {
+    const double level = std::nearbyint(query[i] * inverse);
+    levels[i] = static_cast<std::int8_t>(level);
+    sum += levels[i];
+    norm += static_cast<double>(query[i]) * query[i];
+    const double left = query[i] - level * step;
+    error += left * left;
+  }
+  const double rounding_up = 1 + 1e-6;
+  norms[at] = static_cast<float>(std::sqrt(norm) * rounding_up);
+  errors[at] = static_cast<float>(std::sqrt(error) * rounding_up);
+  steps[at] = step;
+  inverse_steps[at] = 1.0F / step;
+  corrections[at] = static_cast<float>(128 * sum);
+}
+
+void Int8Tile::pack(const Int8Queries& queries, std::span<const std::int32_t> members) {
+  constexpr std::size_t kAlignment = 64;
+  n_queries_ = static_cast<int>(members.size());
+  n_padded_ = kernels_->queries_for(n_queries_);
+  const auto dim = static_cast<std::size_t>(queries.dim());
+  const auto n_bytes = static_cast<std::size_t>(kernels_->packed_bytes(n_padded_, queries.dim()));
+  memory_.assign(n_bytes + kAlignment, 0);
+  void* begin = memory_.data();
+  std::size_t space = memory_.size();
+  data_ = static_cast<std::int8_t*>(std::align(kAlignment, n_bytes, begin, space));
+  const std::int8_t* rows[kMaxInt8TileQueries];
+  for (int i = 0; i < n_padded_; ++i) {
+    const bool real = i < n_queries_;
+    const auto q = static_cast<std::size_t>(members[real ? static_cast<std::size_t>(i) : 0]);
+    members_[i] = static_cast<std::int32_t>(q);
+    if (real) rows[i] = queries.levels(q);
+    norms[i] = real ? queries.norms[q] : 0.0F;
+    errors[i] = real ? queries.errors[q] : 0.0F;
+    steps[i] = real ? queries.steps[q] : 0.0F;
+    inverse_steps[i] = real ? queries.inverse_steps[q] : 1.0F;
+    corrections[i] = real ? queries.corrections[q] : 0.0F;
+  }
+  kernels_->pack_queries(rows, n_queries_, n_padded_, static_cast<std::int64_t>(dim), data_);
+}
+
+}  // namespace segue::kernels::cpu

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/matrix_view.h"
+
+namespace segue::kernels::cpu {
+
+/// The nearest of `means` to each point, by Euclidean distance; equal ones go to the lower row. Cost: a product of
+/// points and means at the speed of top_k().
+std::vector<std::int32_t> nearest_means(MatrixView<const float> points, MatrixView<const float> means, int n_threads);
+
+/// Lloyd's k-means from points drawn at random; a mean that loses all its points takes over half of the largest group.
+/// The result depends on the seed, not on `n_threads`.
+/// @param n_means  1 .. n_points
+/// @returns [n_means, dim]
+std::vector<float> k_means(MatrixView<const float> points, std::int64_t n_means, int n_iterations, std::uint64_t seed,
+                           int n_threads);
+
+}  // namespace segue::kernels::cpu

@@ -1,0 +1,175 @@
+#include "kernels/cpu/nominees.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <functional>
+#include <iterator>
+
+namespace segue::kernels::cpu {
+namespace {
+
+constexpr std::size_t kLeastCrowd = 128;  ///< with fewer candidates, looking for a better threshold is not worth while
+constexpr std::int64_t kLineBytes = 64;
+
+void raise(std::atomic<float>& threshold, float to) {
+  float now = threshold.load(std::memory_order_relaxed);
+  while (now < to && !threshold.compare_exchange_weak(now, to, std::memory_order_relaxed)) {
+  }
+}
+
+/// The `rank`-th largest (from 1) of some values, at least as many.
+float largest(std::vector<float>& values, std::size_t rank) {
+  const auto place = values.begin() + static_cast<std::ptrdiff_t>(rank - 1);
+  std::nth_element(values.begin(), place, values.end(), std::greater<>());
+  return *place;
+}
+
+/// Rows lie anywhere in memory: without a hint, waiting for them takes longer than scoring them.
+void prefetch(const void* row, std::int64_t n_bytes) {
+  for (std::int64_t at = 0; at < n_bytes; at += kLineBytes)
+    __builtin_prefetch(static_cast<const std::byte*>(row) + at, 0, 2);
+}
+
+}  // namespace
+
+bool Nominees::crowded() const { return candidates_.size() >= std::max(3 * k_, kLeastCrowd); }
+
+void Nominees::drop_below(float threshold) {
+  std::erase_if(candidates_, [threshold](const Candidate& candidate) { return candidate.upper < threshold; });
+}
+
+void Nominees::tighten(const Int8Search& search, std::size_t query) {
+  if (candidates_.size() >= k_) {
+    // k items score at least what the k-th largest lower bound says.
+    std::vector<float> lowers;
+    lowers.reserve(candidates_.size());
+    for (const Candidate& candidate : candidates_) lowers.push_back(candidate.lower);
+    raise(search.thresholds[query], largest(lowers, k_));
+  }
+  drop_below(search.thresholds[query].load(std::memory_order_relaxed));
+  if (!crowded()) return;
+  // Bounds cannot part these: equal items, or scores close beside large ones.
+  resolve(search, query);
+}
+
+void Nominees::score(const Int8Search& search, std::size_t query, const std::vector<std::int32_t>& rows) {
+  const auto& items = search.items;
+  const std::int64_t row_bytes = items.vectors.n_cols * bytes_of(items.vectors.dtype);
+  const auto n = std::ssize(rows);
+  const float threshold = search.thresholds[query].load(std::memory_order_relaxed);
+  for (std::int64_t i = 0; i < n; i += kInt8PanelItems) {
+    for (std::int64_t next = i + kInt8PanelItems; next < std::min(n, i + 2 * kInt8PanelItems); ++next)
+      prefetch(items.vectors.row(rows[static_cast<std::size_t>(next)]), row_bytes);
+    float scores[kInt8PanelItems];
+    const auto n_now = static_cast<int>(std::min(kInt8PanelItems, n - i));
+    search.kernels.score_rows(search.queries.row(static_cast<std::int64_t>(query)), items.vectors, items.bias,
+                              rows.data() + i, n_now, scores);
+    for (int j = 0; j < n_now; ++j) {
+      if (scores[j] >= threshold)
+        best_.add(make_key(scores[j], static_cast<std::uint32_t>(rows[static_cast<std::size_t>(i + j)])));
+    }
+  }
+  best_.cut();
+  raise(search.thresholds[query], best_.threshold());
+}
+
+void Nominees::resolve(const Int8Search& search, std::size_t query) {
+  std::vector<std::int32_t> rows;
+  const auto score_from = [&](std::vector<Candidate>::iterator begin) {
+    rows.clear();
+    for (auto at = begin; at != candidates_.end(); ++at) rows.push_back(at->row);
+    candidates_.erase(begin, candidates_.end());
+    score(search, query, rows);
+  };
+  if (candidates_.size() > k_) {
+    // The most promising k first: their scores are mostly those of the list, and spare the others.
+    const auto best = candidates_.end() - static_cast<std::ptrdiff_t>(k_);
+    std::nth_element(candidates_.begin(), best, candidates_.end(),
+                     [](const Candidate& a, const Candidate& b) { return a.upper < b.upper; });
+    score_from(best);
+    drop_below(search.thresholds[query].load(std::memory_order_relaxed));
+  }
+  score_from(candidates_.begin());
+}
+
+void Nominees::merge(const Nominees& other) {
+  candidates_.insert(candidates_.end(), other.candidates_.begin(), other.candidates_.end());
+  best_.merge(other.best_);
+}
+
+void Nominees::set_k(std::int64_t k) {
+  k_ = static_cast<std::size_t>(k);
+  BestKeys best(k);
+  best.merge(best_);
+  best_ = std::move(best);
+}
+
+float Nominees::estimate(std::size_t rank) const {
+  std::vector<float> values;
+  values.reserve(candidates_.size() + best_.keys().size());
+  for (const Candidate& candidate : candidates_) values.push_back((candidate.lower + candidate.upper) / 2);
+  for (const SortableKey key : best_.keys()) values.push_back(score_of(key));
+  return values.size() < rank ? kMaskedScore : largest(values, rank);
+}
+
+Int8Scanner::Int8Scanner(const Int8Search& search, std::int64_t k)
+    : search_(search),
+      nominees_(static_cast<std::size_t>(search.queries.n_rows), Nominees(k)),
+      places_(static_cast<std::size_t>(kMaxInt8TileQueries * kInt8BlockItems)),
+      scores_(places_.size()) {}
+
+void Int8Scanner::scan(const Int8Tile& tile, std::int64_t block) {
+  const Int8Items& int8 = search_.int8;
+  const Int8Block& of_block = int8.blocks[block];
+  float thresholds[kMaxInt8TileQueries];
+  std::int32_t limits[kMaxInt8TileQueries];
+  float float_limits[kMaxInt8TileQueries];
+  float steps[kMaxInt8TileQueries];
+  float offsets[kMaxInt8TileQueries];
+  float bounds[kMaxInt8TileQueries];
+  for (int i = 0; i < tile.n_padded(); ++i) {
+    thresholds[i] =
+        i < tile.n_queries() ? search_.thresholds[tile.query(i)].load(std::memory_order_relaxed) : kOutOfReach;
+  }
+  const bool useful = search_.kernels.set_limits(
+      {thresholds,     tile.norms,         tile.errors,        tile.steps,        tile.inverse_steps, tile.corrections,
+       tile.n_padded(), of_block.scale,    of_block.max_norm,  of_block.max_error, of_block.max_size, int8.dim,
+       int8.bias != nullptr, limits, float_limits, steps, offsets, bounds});
+  if (!useful) return;
+  std::int32_t counts[kMaxInt8TileQueries] = {};
+  const std::int64_t first = int8.firsts[block];
+  const std::int64_t panel_bytes = int8.panel_bytes();
+  search_.kernels.scan_block({int8.panels + first / kInt8PanelItems * panel_bytes,
+                              (int8.firsts[block + 1] - first) / kInt8PanelItems, panel_bytes / kInt8PanelItems,
+                              tile.data(), tile.n_padded(), limits, int8.bias == nullptr ? nullptr : int8.bias + first,
+                              float_limits, steps, offsets, places_.data(), scores_.data(), counts});
+  for (int i = 0; i < tile.n_queries(); ++i) {
+    if (counts[i] > 0)
+      nominate(tile.query(i), counts[i], places_.data() + i * kInt8BlockItems, scores_.data() + i * kInt8BlockItems,
+               bounds[i], first);
+  }
+}
+
+void Int8Scanner::nominate(std::size_t query, int n, const std::uint32_t* places, const float* scores, float bound,
+                           std::int64_t first) {
+  Nominees& nominees = nominees_[query];
+  const bool bounded = std::isfinite(bound);
+  rows_.clear();
+  for (int i = 0; i < n; ++i) {
+    const std::int32_t row = search_.int8.rows[first + places[i]];
+    if (row < 0 || !is_allowed(search_.items.allowed, row) ||
+        search_.excluded.contains(static_cast<std::int64_t>(query), row))
+      continue;
+    const float lower = scores[i] - bound;
+    const float upper = scores[i] + bound;
+    if (bounded && std::isfinite(lower) && std::isfinite(upper))
+      nominees.add({row, lower, upper});
+    else
+      rows_.push_back(row);
+  }
+  if (!rows_.empty()) nominees.score(search_, query, rows_);
+  if (nominees.crowded()) nominees.tighten(search_, query);
+}
+
+}  // namespace segue::kernels::cpu
