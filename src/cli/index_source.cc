@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 
 /// Logits are inner products and a bias; no other order is that of the model.
 void require_order_of_model(const item_index::IndexOptions& options) {
-  if (options.metric != item_index::Metric::kInnerProduct)
+  if (options.metric != kernels::Metric::kInnerProduct)
     throw ConfigError("index.metric: a bundle's items are ordered by inner_product, as its model was trained");
 }
 

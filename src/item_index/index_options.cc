@@ -13,8 +13,11 @@ template <class E>
 using Words = std::vector<std::pair<std::string, E>>;
 
 const Words<IndexKind> kKinds = {{"exact", IndexKind::kExact}, {"ivf", IndexKind::kIvf}};
-const Words<Metric> kMetrics = {{"inner_product", Metric::kInnerProduct}};
-const Words<VectorType> kDtypes = {{"float32", VectorType::kFloat32}};
+using kernels::DType, kernels::Metric;
+const Words<Metric> kMetrics = {
+    {"inner_product", Metric::kInnerProduct}, {"l2", Metric::kL2}, {"cosine", Metric::kCosine}};
+const Words<DType> kDtypes = {
+    {"float32", DType::kFloat32}, {"bfloat16", DType::kBFloat16}, {"float16", DType::kFloat16}, {"int8", DType::kInt8}};
 
 template <class E>
 std::string word_of(E value, const Words<E>& words) {
@@ -36,9 +39,12 @@ void IndexOptions::read(config::Section& section) {
   section.read_choice("kind", kind, kKinds,
                       {.meaning = "exact: every item is looked at; ivf: items lie in lists by k-means, of which a "
                                   "search looks into those that promise most"});
-  section.read_choice("metric", metric, kMetrics,
-                      {.meaning = "what lists are ordered by; a bundle's is inner_product, as its model was trained"});
-  section.read_choice("dtype", dtype, kDtypes, {.meaning = "numbers that vectors are stored in"});
+  section.read_choice(
+      "metric", metric, kMetrics,
+      {.meaning = "what lists are ordered by: inner_product, the largest first; l2, the nearest first; cosine, the "
+                  "largest first. A bundle's is inner_product, as its model was trained"});
+  section.read_choice("dtype", dtype, kDtypes,
+                      {.meaning = "numbers that vectors are stored and scored in; int8: with a scale a row"});
   section.read(
       "lists", lists,
       {.meaning = "ivf: how many; 0: chosen by the number of items", .unit = "lists", .low = 0, .high = 10'000'000});

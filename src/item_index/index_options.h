@@ -4,19 +4,19 @@
 #include <string>
 
 #include "config/section.h"
+#include "kernels/dtype.h"
+#include "kernels/metric.h"
 #include "support/json.h"
 
 namespace segue::item_index {
 
 enum class IndexKind { kExact, kIvf };
-enum class Metric { kInnerProduct };
-enum class VectorType { kFloat32 };
 
 /// Section `index`.
 struct IndexOptions {
   IndexKind kind = IndexKind::kExact;
-  Metric metric = Metric::kInnerProduct;
-  VectorType dtype = VectorType::kFloat32;
+  kernels::Metric metric = kernels::Metric::kInnerProduct;
+  kernels::DType dtype = kernels::DType::kFloat32;
   std::int64_t lists = 0;   ///< ivf; 0: chosen by the number of items
   std::int64_t probes = 0;  ///< ivf: lists that a search looks into; 0: by calibration
   double target_recall = 0.95;

@@ -10,6 +10,7 @@
 #include "item_index/item_index.h"
 #include "item_index/removed_rows.h"
 #include "item_index/segment.h"
+#include "item_index/segment_content.h"
 #include "support/errors.h"
 #include "support/storage.h"
 
@@ -88,6 +89,7 @@ IndexManifest build_index(const fs::path& directory, const NewItems& items, cons
                           int n_threads) {
   const auto ids = ids_of(items, 0);
   require_room(items.vectors.n_rows, directory);
+  const PreparedVectors vectors(items, options, n_threads);
   std::unique_ptr<IndexLock> lock;
   if (is_index(directory)) lock = std::make_unique<IndexLock>(directory);
   IndexManifest manifest;
@@ -97,7 +99,7 @@ IndexManifest build_index(const fs::path& directory, const NewItems& items, cons
   manifest.next_id = next_after(ids, 0);
   manifest.weights = items.weights;
   storage::write_directory_with(directory, [&](const fs::path& aside) {
-    add_segment(aside, {items.vectors, items.bias, ids}, manifest, n_threads);
+    add_segment(aside, vectors.with(ids), manifest, n_threads);
     manifest.write(aside);
   });
   return manifest;
@@ -111,18 +113,20 @@ IndexChange add_items(const fs::path& directory, const NewItems& items, int n_th
   if (items.vectors.n_cols != manifest.dim)
     throw DataError(directory.string() + ": its vectors have " + std::to_string(manifest.dim) +
                     " dimensions, the new ones " + std::to_string(items.vectors.n_cols));
-  const auto& segments = index.segments();
-  const bool has_bias = !segments.empty() && segments.front()->items().bias != nullptr;
-  if (has_bias != (items.bias != nullptr) && !segments.empty())
+  // Distances are a bias too, which is made here.
+  const bool has_bias = manifest.options.metric != kernels::Metric::kL2 && !index.segments().empty() &&
+                        index.segments().front()->items().bias != nullptr;
+  if (has_bias && items.bias == nullptr)
     throw DataError(directory.string() +
                     ": its items have a bias, as those of a model do, and the new vectors have none: build the index "
                     "of the bundle anew");
   const auto ids = ids_of(items, manifest.next_id);
   require_room(index.n_rows() + items.vectors.n_rows, directory);
+  const PreparedVectors vectors(items, manifest.options, n_threads);
   sweep(directory, manifest);
 
   const auto replaced = index.rows_of(ids);
-  add_segment(directory, {items.vectors, items.bias, ids}, manifest, n_threads);
+  add_segment(directory, vectors.with(ids), manifest, n_threads);
   if (!replaced.empty()) {
     auto rows = index.removed_rows();
     for (const auto& [id, row] : replaced) rows.push_back(static_cast<std::int32_t>(row));
@@ -163,29 +167,15 @@ IndexChange compact_index(const fs::path& directory, int n_threads) {
   const auto index = ItemIndex::open(directory);
   IndexManifest manifest = index.manifest();
   if (manifest.segments.size() > 1 || manifest.removed) {
-    const auto n = static_cast<std::size_t>(index.n_items());
-    const auto dim = static_cast<std::size_t>(index.dim());
-    std::vector<float> vectors, bias;
-    std::vector<std::int64_t> ids;
-    vectors.reserve(n * dim);
-    ids.reserve(n);
+    GatheredItems kept(manifest.options.dtype, index.dim(), index.n_items());
     for (std::size_t s = 0; s < index.segments().size(); ++s) {
-      const Segment& segment = *index.segments()[s];
-      const auto& items = segment.items();
-      for (std::int64_t row = 0; row < segment.n_rows(); ++row) {
-        if (index.is_removed(index.first_row(s) + row)) continue;
-        const auto* vector = static_cast<const float*>(items.vectors.row(row));
-        vectors.insert(vectors.end(), vector, vector + dim);
-        if (items.bias != nullptr) bias.push_back(items.bias[row]);
-        ids.push_back(segment.ids()[static_cast<std::size_t>(row)]);
+      for (std::int64_t row = 0; row < index.segments()[s]->n_rows(); ++row) {
+        if (!index.is_removed(index.first_row(s) + row)) kept.add(*index.segments()[s], row);
       }
     }
     manifest.segments.clear();
     manifest.removed.reset();
-    if (n > 0)
-      add_segment(directory,
-                  {{vectors.data(), index.n_items(), index.dim()}, bias.empty() ? nullptr : bias.data(), ids}, manifest,
-                  n_threads);
+    if (index.n_items() > 0) add_segment(directory, kept.content(), manifest, n_threads);
     manifest.write(directory);
   }
   sweep(directory, manifest);

@@ -7,7 +7,7 @@
 
 #include "item_index/index_manifest.h"
 #include "item_index/index_options.h"
-#include "kernels/matrix_view.h"
+#include "item_index/segment_content.h"
 
 namespace segue::item_index {
 
@@ -15,14 +15,6 @@ namespace segue::item_index {
 // old index or the new one, whole; one that is interrupted leaves the old one. Files that no manifest names any more go
 // with the next change, those that a compaction replaces with it; who has mapped them keeps them. Two changes at a
 // time: the second is refused.
-
-/// Items to put into an index.
-struct NewItems {
-  kernels::MatrixView<const float> vectors;  ///< [n, dim], finite
-  const float* bias = nullptr;               ///< [n] added to scores, or nullptr
-  std::vector<std::int64_t> ids;             ///< [n], any but -1, none twice; empty: numbered on from the largest
-  std::string weights = {};                  ///< checksum of the weights that the vectors were made from, if they were
-};
 
 /// What a change did.
 struct IndexChange {

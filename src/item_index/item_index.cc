@@ -59,7 +59,8 @@ ItemIndex::ItemIndex(const std::filesystem::path& directory, IndexManifest manif
     : manifest_(std::move(manifest)) {
   for (const auto& file : manifest_.segments) {
     file.verify(directory, verify);
-    segments_.push_back(std::make_unique<Segment>(directory / file.name, file.n_rows, manifest_.dim));
+    segments_.push_back(
+        std::make_unique<Segment>(directory / file.name, file.n_rows, manifest_.dim, manifest_.options.dtype));
     first_rows_.push_back(first_rows_.back() + file.n_rows);
   }
   kept_.resize(segments_.size());
@@ -122,6 +123,12 @@ void ItemIndex::search(kernels::MatrixView<const float> queries, const SearchOpt
   if (scores.n_rows != queries.n_rows || scores.n_cols != options.k || ids.n_rows != queries.n_rows ||
       ids.n_cols != options.k)
     throw std::invalid_argument("search: scores and ids must be [n_queries, k]");
+  std::vector<float> prepared;
+  if (manifest_.options.metric == kernels::Metric::kCosine) {
+    prepared.assign(queries.data, queries.data + queries.n_rows * queries.n_cols);
+    kernels::prepare_rows(kernels::Metric::kCosine, {prepared.data(), queries.n_rows, queries.n_cols});
+    queries.data = prepared.data();
+  }
   std::vector<Lists> lists;
   for (std::size_t s = 0; s < segments_.size(); ++s) lists.push_back(search_segment(s, queries, options));
 

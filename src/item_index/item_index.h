@@ -48,8 +48,11 @@ class ItemIndex {
   [[nodiscard]] std::unordered_map<std::int64_t, std::int64_t> rows_of(std::span<const std::int64_t> ids) const;
 
   /// The best `k` items of every query, by the order of kernels::top_k().
+  ///
+  /// A score is what the metric orders by, higher is better: the inner product and the item's bias; the cosine; for l2
+  /// <q, x> - |x|^2 / 2, so that the squared distance is |q|^2 - 2 score.
   /// @param queries  [n_queries, dim]
-  /// @param scores   [n_queries, k]: what the metric orders by, higher is better; -inf in an empty slot
+  /// @param scores   [n_queries, k]; -inf in an empty slot
   /// @param ids      [n_queries, k]; kNoItemId in an empty slot
   /// @throws std::invalid_argument  shapes that disagree, k < 1
   void search(kernels::MatrixView<const float> queries, const SearchOptions& options, kernels::MatrixView<float> scores,

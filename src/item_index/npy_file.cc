@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "item_index/npy_header.h"
+#include "kernels/dtype.h"
 #include "support/errors.h"
 
 namespace segue::item_index {
@@ -55,17 +56,7 @@ std::uint64_t byte_count(const std::vector<std::int64_t>& shape, std::size_t ele
   return bytes;
 }
 
-float widened(std::uint16_t half) {
-  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000U) << 16;
-  const std::uint32_t exponent = (half >> 10) & 0x1fU;
-  const std::uint32_t fraction = half & 0x3ffU;
-  if (exponent == 0) return (sign != 0 ? -1.0F : 1.0F) * std::ldexp(static_cast<float>(fraction), -24);
-  const std::uint32_t bits = sign | (exponent == 0x1f ? 0x7f80'0000U : (exponent + 112) << 23) | fraction << 13;
-  float value = 0;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
+float widened(std::uint16_t half) { return kernels::to_float32(kernels::Float16{half}); }
 float widened(double value) { return static_cast<float>(value); }
 
 template <class T>

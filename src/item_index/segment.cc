@@ -11,9 +11,20 @@ namespace {
 using model_file::DType;
 
 constexpr const char* kVectors = "vectors";
+constexpr const char* kScales = "scales";
 constexpr const char* kBias = "bias";
 constexpr const char* kIds = "ids";
 constexpr const char* kInt8 = "int8";
+
+DType stored_type(kernels::DType dtype) {
+  switch (dtype) {
+    case kernels::DType::kFloat32: return DType::kF32;
+    case kernels::DType::kBFloat16: return DType::kBF16;
+    case kernels::DType::kFloat16: return DType::kF16;
+    case kernels::DType::kInt8: return DType::kI8;
+  }
+  throw std::invalid_argument("no such dtype of vectors");
+}
 
 }  // namespace
 
@@ -21,26 +32,36 @@ void write_segment(const std::filesystem::path& path, const SegmentContent& cont
   const std::int64_t n = content.vectors.n_rows, dim = content.vectors.n_cols;
   if (static_cast<std::int64_t>(content.ids.size()) != n)
     throw std::invalid_argument("write_segment: an id per vector");
+  const auto& vectors = content.vectors;
+  if (vectors.stride() != dim) throw std::invalid_argument("write_segment: vectors must be dense");
   const auto bytes = [](const auto* data, std::int64_t count) {
     return std::string_view(reinterpret_cast<const char*>(data), static_cast<std::size_t>(count) * sizeof(*data));
   };
   Tensors tensors;
-  tensors[kVectors] = {DType::kF32, {n, dim}, bytes(content.vectors.data, n * dim)};
+  tensors[kVectors] = {stored_type(vectors.dtype),
+                       {n, dim},
+                       bytes(static_cast<const char*>(vectors.data), n * dim * kernels::bytes_of(vectors.dtype))};
+  if (vectors.scales != nullptr) tensors[kScales] = {DType::kF32, {n}, bytes(vectors.scales, n)};
   tensors[kIds] = {DType::kI64, {n}, bytes(content.ids.data(), n)};
   if (content.bias != nullptr) tensors[kBias] = {DType::kF32, {n}, bytes(content.bias, n)};
   kernels::Int8ItemArrays int8;
-  if (n >= kernels::kLeastInt8Items && dim <= kernels::kInt8MaxDim) {
-    int8 = kernels::make_int8_items(content.vectors, content.bias, n_threads);
+  const bool is_int8 = vectors.dtype == kernels::DType::kInt8;  // it needs no copy
+  if (n >= kernels::kLeastInt8Items && dim <= kernels::kInt8MaxDim && !is_int8) {
+    int8 = kernels::make_int8_items(vectors, content.bias, n_threads);
     add_int8_tensors(kInt8, int8, tensors);
   }
   model_file::write_safetensors(path, tensors, {{"format", "segment of a segue item index"}});
 }
 
-Segment::Segment(const std::filesystem::path& path, std::int64_t n_rows, std::int64_t dim) : file_(path) {
-  const auto data = [&](const char* name, DType dtype, const std::vector<std::int64_t>& shape) {
-    return file_.expect(name, dtype, shape, kIndexRemedy).bytes.data();
+Segment::Segment(const std::filesystem::path& path, std::int64_t n_rows, std::int64_t dim, kernels::DType dtype)
+    : file_(path) {
+  const auto data = [&](const char* name, DType type, const std::vector<std::int64_t>& shape) {
+    return file_.expect(name, type, shape, kIndexRemedy).bytes.data();
   };
-  items_.vectors = {reinterpret_cast<const float*>(data(kVectors, DType::kF32, {n_rows, dim})), n_rows, dim};
+  const bool scaled = dtype == kernels::DType::kInt8;
+  const char* scales = scaled ? data(kScales, DType::kF32, {n_rows}) : nullptr;
+  items_.vectors = {
+      data(kVectors, stored_type(dtype), {n_rows, dim}), dtype, n_rows, dim, 0, reinterpret_cast<const float*>(scales)};
   ids_ = {reinterpret_cast<const std::int64_t*>(data(kIds, DType::kI64, {n_rows})), static_cast<std::size_t>(n_rows)};
   const bool has_bias = file_.tensors().contains(kBias);
   if (has_bias) items_.bias = reinterpret_cast<const float*>(data(kBias, DType::kF32, {n_rows}));

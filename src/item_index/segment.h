@@ -4,19 +4,12 @@
 #include <filesystem>
 #include <span>
 
-#include "item_index/index_options.h"
+#include "item_index/segment_content.h"
 #include "kernels/int8_items.h"
 #include "kernels/top_k.h"
 #include "model_file/safetensors.h"
 
 namespace segue::item_index {
-
-/// Items on their way into a segment.
-struct SegmentContent {
-  kernels::MatrixView<const float> vectors;  ///< [n, dim]
-  const float* bias = nullptr;               ///< [n], or nullptr
-  std::span<const std::int64_t> ids;         ///< [n]
-};
 
 /// Writes one file: vectors, ids, bias, and for many items what a scan reads in their place. Atomic; the same bytes for
 /// any number of threads.
@@ -26,7 +19,7 @@ void write_segment(const std::filesystem::path& path, const SegmentContent& cont
 class Segment {
  public:
   /// @throws DataError  damaged, or not of this shape: names the file
-  Segment(const std::filesystem::path& path, std::int64_t n_rows, std::int64_t dim);
+  Segment(const std::filesystem::path& path, std::int64_t n_rows, std::int64_t dim, kernels::DType dtype);
   Segment(const Segment&) = delete;  // `items_` points into it
   Segment& operator=(const Segment&) = delete;
 

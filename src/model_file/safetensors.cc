@@ -19,11 +19,12 @@ constexpr std::size_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the format's own limit
 constexpr std::size_t kAlignment = 64;
 constexpr const char* kMetadataKey = "__metadata__";
-constexpr std::array<std::pair<DType, const char*>, 6> kDTypeNames = {{{DType::kF32, "F32"},
+constexpr std::array<std::pair<DType, const char*>, 7> kDTypeNames = {{{DType::kF32, "F32"},
                                                                        {DType::kBF16, "BF16"},
                                                                        {DType::kF16, "F16"},
                                                                        {DType::kI64, "I64"},
                                                                        {DType::kI32, "I32"},
+                                                                       {DType::kI8, "I8"},
                                                                        {DType::kU8, "U8"}}};
 
 const char* name_of(DType dtype) {
@@ -132,6 +133,7 @@ std::size_t size_of(DType dtype) {
     case DType::kF16: return 2;
     case DType::kI64: return 8;
     case DType::kI32: return 4;
+    case DType::kI8: return 1;
     case DType::kU8: return 1;
   }
   throw std::invalid_argument("no such dtype");
@@ -189,8 +191,8 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path
   }
 }
 
-const TensorBytes& SafetensorsFile::expect(const std::string& name, DType dtype,
-                                           const std::vector<std::int64_t>& shape, const std::string& remedy) const {
+const TensorBytes& SafetensorsFile::expect(const std::string& name, DType dtype, const std::vector<std::int64_t>& shape,
+                                           const std::string& remedy) const {
   const auto found = tensors_.find(name);
   if (found == tensors_.end()) throw DataError(path_.string() + ": the tensor '" + name + "' is missing" + remedy);
   const TensorBytes& tensor = found->second;

@@ -11,7 +11,7 @@
 
 namespace segue::model_file {
 
-enum class DType { kF32, kBF16, kF16, kI64, kI32, kU8 };
+enum class DType { kF32, kBF16, kF16, kI64, kI32, kI8, kU8 };
 
 /// A tensor in somebody else's memory, dense, row-major.
 struct TensorBytes {

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <map>
+#include <numeric>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "item_index/index_writer.h"
@@ -38,6 +39,12 @@ class PlainIndex {
       const auto from = vectors.begin() + static_cast<std::ptrdiff_t>(i) * dim_;
       vectors_.insert(vectors_.end(), from, from + dim_);
     }
+  }
+  /// Many at once, called 0, 1, 2, ...
+  void add_all(const std::vector<float>& vectors) {
+    vectors_ = vectors;
+    ids_.resize(vectors.size() / static_cast<std::size_t>(dim_));
+    std::iota(ids_.begin(), ids_.end(), std::int64_t{0});
   }
   void remove(std::int64_t id) {
     const auto at = std::find(ids_.begin(), ids_.end(), id) - ids_.begin();
