@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct IndexArguments {
   std::string source, out, index, vectors, ids, queries;
   std::vector<std::string> overrides;
   std::int64_t k = 10;
+  std::optional<std::int64_t> probes;
   int threads = 0;
   bool overwrite = false;
   [[nodiscard]] int n_threads() const { return threads > 0 ? threads : available_threads(); }
@@ -53,7 +55,12 @@ Json build(const IndexArguments& arguments) {
   if (out.empty()) throw UsageError("name the folder for the index by --out");
   const auto options = source.options(arguments.overrides);
   claim(out, item_index::is_index(out), "an index", arguments.overwrite);
-  const auto manifest = item_index::build_index(out, source.items, options, arguments.n_threads());
+  std::optional<NpyVectors> queries;
+  if (!arguments.queries.empty()) queries.emplace(arguments.queries);
+  const auto manifest = item_index::build_index(out, source.items, options, arguments.n_threads(),
+                                                queries ? queries->view() : kernels::MatrixView<const float>{});
+  if (manifest.calibration.is_object() && manifest.calibration.at("queries") == "items")
+    log_info("probes were chosen by items for want of queries: --queries FILE.npy names some that users ask");
   return result_of(out.string(), index_facts(manifest));
 }
 
@@ -61,6 +68,7 @@ Json add(const IndexArguments& arguments) {
   const NpyVectors vectors(arguments.vectors);
   item_index::NewItems items;
   items.vectors = vectors.view();
+  items.origin = arguments.vectors;
   if (!arguments.ids.empty()) items.ids = item_index::read_npy_ids(arguments.ids);
   const auto change = item_index::add_items(arguments.index, items, arguments.n_threads());
   return result_of(arguments.index, index_facts(change.manifest),
@@ -104,8 +112,9 @@ Json search(const IndexArguments& arguments) {
       const auto n = std::min(per_block, queries.n_rows - first);
       scores.resize(static_cast<std::size_t>(n * k));
       ids.resize(scores.size());
-      index.search({queries.row(first), n, queries.n_cols}, {.k = k, .n_threads = arguments.n_threads()},
-                   {scores.data(), n, k}, {ids.data(), n, k});
+      index.search({queries.row(first), n, queries.n_cols},
+                   {.k = k, .probes = arguments.probes, .n_threads = arguments.n_threads()}, {scores.data(), n, k},
+                   {ids.data(), n, k});
       all_ids.append({reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(ids[0])});
       all_scores.append({reinterpret_cast<const char*>(scores.data()), scores.size() * sizeof(scores[0])});
       progress.advance(n);
@@ -142,6 +151,8 @@ void add_index(CLI::App& app, GlobalOptions& global) {
   built->add_option("overrides", arguments->overrides, "key=value: index.*, for example index.dtype=float32");
   built->add_option("--out", arguments->out, "Folder for the index; of a bundle: its folder index, by default");
   built->add_option("--ids", arguments->ids, ".npy file of the vectors' ids [n]; else they are numbered from 0");
+  built->add_option("--queries", arguments->queries,
+                    "index.kind=ivf: .npy file of sample queries [m, dim] to choose probes by; else items are taken");
   built->add_flag("--overwrite", arguments->overwrite, "Replace an index that is there");
   threads(built);
 
@@ -168,6 +179,10 @@ void add_index(CLI::App& app, GlobalOptions& global) {
           "Folder for ids.npy and scores.npy, [n, k] each: best first; id -1, score -inf where there is no more item")
       ->required();
   searched->add_option("--k", arguments->k, "Items for every query")->check(CLI::Range(1, 100'000'000));
+  searched
+      ->add_option("--probes", arguments->probes,
+                   "Lists to look into; 0: the exact scan; else as the index was calibrated")
+      ->check(CLI::NonNegativeNumber);
   searched->add_flag("--overwrite", arguments->overwrite, "Replace lists that are there");
   threads(searched);
 }

@@ -34,6 +34,7 @@ item_index::IndexOptions IndexSource::options(const std::vector<std::string>& ov
 
 IndexSource open_index_source(const fs::path& path, const std::string& ids_file) {
   IndexSource source;
+  source.items.origin = path.string();
   if (!fs::is_directory(path)) {
     source.file = std::make_unique<item_index::NpyVectors>(path);
     source.items.vectors = source.file->view();
@@ -66,6 +67,8 @@ Json index_facts(const item_index::IndexManifest& manifest) {
                 {"dim", manifest.dim},
                 {"bytes", bytes}};
   for (const char* key : {"kind", "metric", "dtype"}) facts[key] = manifest.options.to_json().at(key);
+  if (manifest.options.kind == item_index::IndexKind::kIvf) facts["probes"] = manifest.probes;
+  if (!manifest.calibration.is_null()) facts["calibration"] = manifest.calibration;
   return facts;
 }
 

@@ -74,6 +74,7 @@ Json IndexManifest::to_json() const {
   json["segments"] = Json::array();
   for (const auto& segment : segments) json["segments"].push_back(json_of(segment));
   if (removed) json["removed"] = json_of(*removed);
+  if (queries) json["queries"] = json_of(*queries);
   json["next_file"] = next_file;
   json["next_id"] = next_id;
   json["checksum"] = checksum_of(json);
@@ -101,10 +102,12 @@ IndexManifest IndexManifest::read(const std::filesystem::path& directory) {
   for (const Json& segment : json_get<Json>(json, "segments", where))
     manifest.segments.push_back(file_of(segment, where));
   if (json.contains("removed")) manifest.removed = file_of(json.at("removed"), where);
+  if (json.contains("queries")) manifest.queries = file_of(json.at("queries"), where);
   manifest.next_file = json_get<std::int64_t>(json, "next_file", where);
   manifest.next_id = json_get<std::int64_t>(json, "next_id", where);
   const auto n_removed = manifest.removed ? manifest.removed->n_rows : 0;
-  if (manifest.dim < 1 || manifest.n_rows() > kMaxIndexRows || manifest.n_rows() - n_removed != manifest.n_items)
+  if (manifest.dim < 1 || manifest.probes < 0 || manifest.n_rows() > kMaxIndexRows ||
+      manifest.n_rows() - n_removed != manifest.n_items)
     throw DataError(where + ": damaged: its counts contradict each other" + kIndexRemedy);
   return manifest;
 }

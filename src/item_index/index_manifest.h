@@ -39,10 +39,11 @@ struct IndexManifest {
   std::int64_t probes = 0;          ///< lists that a search looks into, unless told otherwise; 0: the exact scan
   std::vector<IndexFile> segments;  ///< global rows are numbered in this order
   std::optional<IndexFile> removed;
-  std::int64_t next_file = 1;  ///< number of the next file
-  std::int64_t next_id = 0;    ///< above every id there ever was; the largest int64: none is left
-  std::string weights;         ///< checksum of the weights of the bundle that it was made from; empty: of vectors
-  Json calibration;            ///< what was measured to choose `probes`; null: nothing
+  std::optional<IndexFile> queries;  ///< that probes were chosen by; none: by items
+  std::int64_t next_file = 1;        ///< number of the next file
+  std::int64_t next_id = 0;          ///< above every id there ever was; the largest int64: none is left
+  std::string weights;               ///< checksum of the weights of the bundle that it was made from; empty: of vectors
+  Json calibration;                  ///< what was measured to choose `probes`; null: nothing
 
   [[nodiscard]] std::int64_t n_rows() const;
   /// The name of a new file, "segment-000003.safetensors"; counts next_file on.

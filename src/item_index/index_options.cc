@@ -45,6 +45,8 @@ void IndexOptions::read(config::Section& section) {
                   "largest first. A bundle's is inner_product, as its model was trained"});
   section.read_choice("dtype", dtype, kDtypes,
                       {.meaning = "numbers that vectors are stored and scored in; int8: with a scale a row"});
+  if (kind == IndexKind::kIvf && dtype == DType::kInt8)
+    section.fail("dtype", "lists hold an int8 copy already; with kind ivf take bfloat16, float16 or float32");
   section.read(
       "lists", lists,
       {.meaning = "ivf: how many; 0: chosen by the number of items", .unit = "lists", .low = 0, .high = 10'000'000});

@@ -4,8 +4,10 @@
 #include <limits>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <unordered_set>
 
+#include "item_index/calibration.h"
 #include "item_index/index_lock.h"
 #include "item_index/item_index.h"
 #include "item_index/removed_rows.h"
@@ -21,24 +23,28 @@ namespace fs = std::filesystem;
 
 constexpr const char* kSegment = "segment";
 constexpr const char* kRemoved = "removed";
+constexpr const char* kQueries = "queries";
 constexpr std::int64_t kLastId = std::numeric_limits<std::int64_t>::max();
 
 /// The ids of new items, checked, and numbered on where none are given.
 std::vector<std::int64_t> ids_of(const NewItems& items, std::int64_t next_id) {
   const auto n = items.vectors.n_rows;
   if (items.ids.empty()) {
-    if (next_id > kLastId - n) throw DataError("the index has used the largest id there is: name ids by --ids");
+    if (next_id > kLastId - n)
+      throw DataError(items.origin + ": the index has used the largest id there is: name ids by --ids");
     std::vector<std::int64_t> ids(static_cast<std::size_t>(n));
     std::iota(ids.begin(), ids.end(), next_id);
     return ids;
   }
   if (static_cast<std::int64_t>(items.ids.size()) != n)
-    throw DataError("there are " + std::to_string(items.ids.size()) + " ids for " + std::to_string(n) +
+    throw DataError(items.origin + ": there are " + std::to_string(items.ids.size()) + " ids for " + std::to_string(n) +
                     " vectors: give one each");
   std::unordered_set<std::int64_t> seen;
   for (const std::int64_t id : items.ids) {
-    if (id == kNoItemId) throw DataError("the id -1 stands for no item in lists: give that item another");
-    if (!seen.insert(id).second) throw DataError("the id " + std::to_string(id) + " comes twice: leave one out");
+    if (id == kNoItemId)
+      throw DataError(items.origin + ": the id -1 stands for no item in lists: give that item another");
+    if (!seen.insert(id).second)
+      throw DataError(items.origin + ": the id " + std::to_string(id) + " comes twice: leave one out");
   }
   return items.ids;
 }
@@ -54,10 +60,33 @@ void require_room(std::int64_t n_rows, const fs::path& directory) {
                     std::to_string(n_rows) + ": compact it, or split it");
 }
 
-void add_segment(const fs::path& directory, const SegmentContent& content, IndexManifest& manifest, int n_threads) {
+void add_segment(const fs::path& directory, const SegmentContent& content,
+                 const std::optional<kernels::IvfOptions>& lists, IndexManifest& manifest, int n_threads) {
   const auto path = directory / manifest.new_name(kSegment);
-  write_segment(path, content, n_threads);
+  write_segment(path, content, lists, n_threads);
   manifest.segments.push_back(IndexFile::of(path, content.vectors.n_rows));
+}
+
+/// The only segment of an index: with lists where its options say so, and then with probes.
+void add_whole(const fs::path& directory, const SegmentContent& content, IndexManifest& manifest, int n_threads) {
+  const auto& options = manifest.options;
+  std::optional<kernels::IvfOptions> lists;
+  if (options.kind == IndexKind::kIvf) {
+    lists.emplace();
+    lists->n_lists = options.lists;
+    lists->seed = options.seed;
+    lists->by_distance = options.metric != kernels::Metric::kInnerProduct;
+  }
+  add_segment(directory, content, lists, manifest, n_threads);
+  manifest.probes = lists ? options.probes : 0;
+  manifest.calibration = nullptr;
+  if (!lists || options.probes > 0) return;
+  const auto index = ItemIndex::open(directory, manifest);
+  const auto queries =
+      manifest.queries ? read_queries(directory, *manifest.queries, manifest.dim) : sample_items(index);
+  auto calibration = calibrate(index, queries, n_threads);
+  manifest.probes = calibration.probes;
+  manifest.calibration = std::move(calibration.measured);
 }
 
 void set_removed(const fs::path& directory, std::vector<std::int32_t> rows, IndexManifest& manifest) {
@@ -71,12 +100,14 @@ void set_removed(const fs::path& directory, std::vector<std::int32_t> rows, Inde
 void sweep(const fs::path& directory, const IndexManifest& manifest) {
   std::unordered_set<std::string> named;
   for (const auto& segment : manifest.segments) named.insert(segment.name);
-  if (manifest.removed) named.insert(manifest.removed->name);
+  for (const auto& file : {manifest.removed, manifest.queries}) {
+    if (file) named.insert(file->name);
+  }
   std::vector<fs::path> leftovers;
   for (const auto& entry : fs::directory_iterator(directory)) {
     const std::string name = entry.path().filename();
-    const bool own = name.starts_with(std::string(kSegment) + "-") || name.starts_with(std::string(kRemoved) + "-") ||
-                     name.starts_with(std::string(kIndexManifest) + ".tmp-");
+    bool own = name.starts_with(std::string(kIndexManifest) + ".tmp-");
+    for (const char* stem : {kSegment, kRemoved, kQueries}) own = own || name.starts_with(std::string(stem) + "-");
     if (own && !named.contains(name)) leftovers.push_back(entry.path());
   }
   std::error_code ignored;
@@ -85,10 +116,13 @@ void sweep(const fs::path& directory, const IndexManifest& manifest) {
 
 }  // namespace
 
-IndexManifest build_index(const fs::path& directory, const NewItems& items, const IndexOptions& options,
-                          int n_threads) {
+IndexManifest build_index(const fs::path& directory, const NewItems& items, const IndexOptions& options, int n_threads,
+                          kernels::MatrixView<const float> queries) {
   const auto ids = ids_of(items, 0);
   require_room(items.vectors.n_rows, directory);
+  if (queries.n_rows > 0 && queries.n_cols != items.vectors.n_cols)
+    throw DataError("sample queries have " + std::to_string(queries.n_cols) + " dimensions, the items " +
+                    std::to_string(items.vectors.n_cols));
   const PreparedVectors vectors(items, options, n_threads);
   std::unique_ptr<IndexLock> lock;
   if (is_index(directory)) lock = std::make_unique<IndexLock>(directory);
@@ -99,7 +133,13 @@ IndexManifest build_index(const fs::path& directory, const NewItems& items, cons
   manifest.next_id = next_after(ids, 0);
   manifest.weights = items.weights;
   storage::write_directory_with(directory, [&](const fs::path& aside) {
-    add_segment(aside, vectors.with(ids), manifest, n_threads);
+    if (queries.n_rows > 0 && options.kind == IndexKind::kIvf) {
+      const auto path = aside / manifest.new_name(kQueries);
+      const auto sample = sample_queries(queries, options);
+      write_queries(path, sample, manifest.dim);
+      manifest.queries = IndexFile::of(path, sample.n);
+    }
+    add_whole(aside, vectors.with(ids), manifest, n_threads);
     manifest.write(aside);
   });
   return manifest;
@@ -126,7 +166,7 @@ IndexChange add_items(const fs::path& directory, const NewItems& items, int n_th
   sweep(directory, manifest);
 
   const auto replaced = index.rows_of(ids);
-  add_segment(directory, vectors.with(ids), manifest, n_threads);
+  add_segment(directory, vectors.with(ids), std::nullopt, manifest, n_threads);
   if (!replaced.empty()) {
     auto rows = index.removed_rows();
     for (const auto& [id, row] : replaced) rows.push_back(static_cast<std::int32_t>(row));
@@ -166,7 +206,8 @@ IndexChange compact_index(const fs::path& directory, int n_threads) {
   const IndexLock lock(directory);
   const auto index = ItemIndex::open(directory);
   IndexManifest manifest = index.manifest();
-  if (manifest.segments.size() > 1 || manifest.removed) {
+  const bool lacks_lists = manifest.options.kind == IndexKind::kIvf && index.n_lists() == 0;
+  if (manifest.segments.size() > 1 || manifest.removed || lacks_lists) {
     GatheredItems kept(manifest.options.dtype, index.dim(), index.n_items());
     for (std::size_t s = 0; s < index.segments().size(); ++s) {
       for (std::int64_t row = 0; row < index.segments()[s]->n_rows(); ++row) {
@@ -175,7 +216,7 @@ IndexChange compact_index(const fs::path& directory, int n_threads) {
     }
     manifest.segments.clear();
     manifest.removed.reset();
-    if (index.n_items() > 0) add_segment(directory, kept.content(), manifest, n_threads);
+    if (index.n_items() > 0) add_whole(directory, kept.content(), manifest, n_threads);
     manifest.write(directory);
   }
   sweep(directory, manifest);

@@ -23,11 +23,13 @@ struct IndexChange {
 };
 
 /// Makes an index in `directory`, in place of one that is there.
-/// @throws DataError  ids that are not as NewItems says; what storage throws
+/// @param queries  [m, dim] to choose probes by, where options ask for that; none: items are taken for queries
+/// @throws DataError  ids that are not as NewItems says; queries of another dimension; what storage throws
 IndexManifest build_index(const std::filesystem::path& directory, const NewItems& items, const IndexOptions& options,
-                          int n_threads);
+                          int n_threads, kernels::MatrixView<const float> queries = {});
 
-/// Adds items: a segment of its own. An id that the index has gets the new vector, and its row the place of the newest.
+/// Adds items: a segment of its own, without lists, so that every search looks at all of it until a compaction. An id
+/// that the index has gets the new vector, and its row the place of the newest.
 /// @throws DataError  as ItemIndex::open; another number of dimensions; an index of items with a bias; ids as above;
 ///                    another writer
 IndexChange add_items(const std::filesystem::path& directory, const NewItems& items, int n_threads);
@@ -36,8 +38,8 @@ IndexChange add_items(const std::filesystem::path& directory, const NewItems& it
 /// @throws DataError  as ItemIndex::open; an id that the index does not have, and then nothing is changed
 IndexChange remove_items(const std::filesystem::path& directory, const std::vector<std::int64_t>& ids);
 
-/// Puts all items into one segment, in their order, without removed rows. An exact search gives the same lists after
-/// it. Cost: as build_index; the vectors are copied once in memory.
+/// Puts all items into one segment, in their order, without removed rows; makes lists anew and chooses probes again. An
+/// exact search gives the same results after it. Cost: as build_index; the vectors are copied once in memory.
 IndexChange compact_index(const std::filesystem::path& directory, int n_threads);
 
 }  // namespace segue::item_index

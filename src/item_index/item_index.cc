@@ -55,6 +55,10 @@ ItemIndex ItemIndex::open(const std::filesystem::path& directory, bool verify) {
   }
 }
 
+ItemIndex ItemIndex::open(const std::filesystem::path& directory, const IndexManifest& manifest) {
+  return {directory, manifest, false};
+}
+
 ItemIndex::ItemIndex(const std::filesystem::path& directory, IndexManifest manifest, bool verify)
     : manifest_(std::move(manifest)) {
   for (const auto& file : manifest_.segments) {
@@ -64,6 +68,7 @@ ItemIndex::ItemIndex(const std::filesystem::path& directory, IndexManifest manif
     first_rows_.push_back(first_rows_.back() + file.n_rows);
   }
   kept_.resize(segments_.size());
+  if (manifest_.queries) manifest_.queries->verify(directory, verify);
   if (!manifest_.removed) return;
   manifest_.removed->verify(directory, verify);
   removed_ = read_removed_rows(directory, *manifest_.removed, n_rows());
@@ -73,6 +78,12 @@ ItemIndex::ItemIndex(const std::filesystem::path& directory, IndexManifest manif
     if (kept_[segment].empty()) kept_[segment] = RowSet(segments_[segment]->n_rows());
     kept_[segment].erase(row - first_rows_[segment]);
   }
+}
+
+std::int64_t ItemIndex::n_lists() const {
+  std::int64_t n = 0;
+  for (const auto& segment : segments_) n = std::max(n, segment->n_lists());
+  return n;
 }
 
 bool ItemIndex::is_removed(std::int64_t row) const { return std::binary_search(removed_.begin(), removed_.end(), row); }
@@ -108,7 +119,8 @@ ItemIndex::Lists ItemIndex::search_segment(std::size_t segment, kernels::MatrixV
     words = allowed.words();
   }
   const SegmentExclusions excluded(options.excluded, queries.n_rows, first, n);
-  segments_[segment]->top_k(queries, words, excluded.view(), lists.k, {lists.scores.data(), queries.n_rows, lists.k},
+  segments_[segment]->top_k(queries, words, excluded.view(), lists.k, options.probes.value_or(manifest_.probes),
+                            {lists.scores.data(), queries.n_rows, lists.k},
                             {lists.rows.data(), queries.n_rows, lists.k}, options.n_threads);
   return lists;
 }

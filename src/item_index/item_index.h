@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -18,6 +19,8 @@ inline constexpr std::int64_t kNoItemId = -1;  ///< in an empty slot of a list; 
 
 struct SearchOptions {
   std::int64_t k = 10;
+  std::optional<std::int64_t> probes =
+      std::nullopt;  ///< lists to look into; 0: the exact scan; none: as the index says
   /// Bitset over global rows, [ceil(n_rows / 32)] words: what may be found; nullptr: all that are not removed.
   const std::uint32_t* allowed = nullptr;
   kernels::ItemLists excluded = {};  ///< of every query, by global row
@@ -34,11 +37,14 @@ class ItemIndex {
   /// @param verify  read every byte for its checksum; sizes, headers and shapes are always checked
   /// @throws DataError  no index, damaged, truncated, of another format, newer: names the file and the remedy
   static ItemIndex open(const std::filesystem::path& directory, bool verify = true);
+  /// The index of a manifest that is about to be written into `directory`; its files are there, and not verified.
+  static ItemIndex open(const std::filesystem::path& directory, const IndexManifest& manifest);
 
   [[nodiscard]] const IndexManifest& manifest() const { return manifest_; }
   [[nodiscard]] std::int64_t n_items() const { return manifest_.n_items; }
   [[nodiscard]] std::int64_t n_rows() const { return first_rows_.back(); }  ///< items, and rows that were removed
   [[nodiscard]] std::int64_t dim() const { return manifest_.dim; }
+  [[nodiscard]] std::int64_t n_lists() const;  ///< of the segment that has most; 0: none has any
   [[nodiscard]] const std::vector<std::int32_t>& removed_rows() const { return removed_; }
   [[nodiscard]] const std::vector<std::unique_ptr<Segment>>& segments() const { return segments_; }
   /// First global row of a segment.
@@ -47,7 +53,8 @@ class ItemIndex {
   /// Global rows of those among `ids` that are items. Cost: a pass over all ids.
   [[nodiscard]] std::unordered_map<std::int64_t, std::int64_t> rows_of(std::span<const std::int64_t> ids) const;
 
-  /// The best `k` items of every query, by the order of kernels::top_k().
+  /// The best `k` items of every query, by the order of kernels::top_k(); with probes the best of the lists looked into
+  /// and of all items that are in no list (those added since the last compaction), which may be fewer than k.
   ///
   /// A score is what the metric orders by, higher is better: the inner product and the item's bias; the cosine; for l2
   /// <q, x> - |x|^2 / 2, so that the squared distance is |q|^2 - 2 score.

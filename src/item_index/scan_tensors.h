@@ -5,6 +5,7 @@
 #include <string>
 
 #include "kernels/int8_items.h"
+#include "kernels/ivf_items.h"
 #include "model_file/safetensors.h"
 
 namespace segue::item_index {
@@ -24,6 +25,12 @@ bool has_int8_tensors(const std::string& prefix, const model_file::SafetensorsFi
 ///                    rows that are not there
 kernels::Int8Items int8_of(const std::string& prefix, const model_file::SafetensorsFile& file,
                            const std::filesystem::path& path, std::int64_t n_items, std::int64_t dim, bool has_bias);
+
+/// The same for inverted lists, of which a segment has one set at most.
+void add_ivf_tensors(const kernels::IvfItemArrays& arrays, Tensors& tensors);
+bool has_ivf_tensors(const model_file::SafetensorsFile& file);
+kernels::IvfItems ivf_of(const model_file::SafetensorsFile& file, const std::filesystem::path& path,
+                         std::int64_t n_items, std::int64_t dim, bool has_bias);
 
 /// The bytes of an array.
 template <class T>

@@ -28,7 +28,8 @@ DType stored_type(kernels::DType dtype) {
 
 }  // namespace
 
-void write_segment(const std::filesystem::path& path, const SegmentContent& content, int n_threads) {
+void write_segment(const std::filesystem::path& path, const SegmentContent& content,
+                   const std::optional<kernels::IvfOptions>& lists, int n_threads) {
   const std::int64_t n = content.vectors.n_rows, dim = content.vectors.n_cols;
   if (static_cast<std::int64_t>(content.ids.size()) != n)
     throw std::invalid_argument("write_segment: an id per vector");
@@ -45,8 +46,12 @@ void write_segment(const std::filesystem::path& path, const SegmentContent& cont
   tensors[kIds] = {DType::kI64, {n}, bytes(content.ids.data(), n)};
   if (content.bias != nullptr) tensors[kBias] = {DType::kF32, {n}, bytes(content.bias, n)};
   kernels::Int8ItemArrays int8;
+  kernels::IvfItemArrays ivf;
   const bool is_int8 = vectors.dtype == kernels::DType::kInt8;  // it needs no copy
-  if (n >= kernels::kLeastInt8Items && dim <= kernels::kInt8MaxDim && !is_int8) {
+  if (lists) {
+    ivf = kernels::make_ivf_items(vectors, content.bias, *lists, n_threads);
+    add_ivf_tensors(ivf, tensors);
+  } else if (n >= kernels::kLeastInt8Items && dim <= kernels::kInt8MaxDim && !is_int8) {
     int8 = kernels::make_int8_items(vectors, content.bias, n_threads);
     add_int8_tensors(kInt8, int8, tensors);
   }
@@ -65,18 +70,25 @@ Segment::Segment(const std::filesystem::path& path, std::int64_t n_rows, std::in
   ids_ = {reinterpret_cast<const std::int64_t*>(data(kIds, DType::kI64, {n_rows})), static_cast<std::size_t>(n_rows)};
   const bool has_bias = file_.tensors().contains(kBias);
   if (has_bias) items_.bias = reinterpret_cast<const float*>(data(kBias, DType::kF32, {n_rows}));
-  if (has_int8_tensors(kInt8, file_)) {
+  if (has_ivf_tensors(file_)) {
+    ivf_ = ivf_of(file_, path, n_rows, dim, has_bias);
+    items_.int8 = &ivf_.lists;  // an exact scan reads them all
+  } else if (has_int8_tensors(kInt8, file_)) {
     int8_ = int8_of(kInt8, file_, path, n_rows, dim, has_bias);
     items_.int8 = &int8_;
   }
 }
 
 void Segment::top_k(kernels::MatrixView<const float> queries, const std::uint32_t* allowed,
-                    const kernels::ItemLists& excluded, std::int64_t k, kernels::MatrixView<float> scores,
-                    kernels::MatrixView<std::int32_t> rows, int n_threads) const {
+                    const kernels::ItemLists& excluded, std::int64_t k, std::int64_t probes,
+                    kernels::MatrixView<float> scores, kernels::MatrixView<std::int32_t> rows, int n_threads) const {
   kernels::ItemMatrix items = items_;
   items.allowed = allowed;
-  kernels::top_k(queries, items, excluded, k, scores, rows, {kernels::Device::Kind::kCpu, n_threads, nullptr});
+  const kernels::Device cpu{kernels::Device::Kind::kCpu, n_threads, nullptr};
+  if (probes > 0 && probes < n_lists())
+    kernels::ivf_top_k(queries, items, ivf_, excluded, k, probes, scores, rows, cpu);
+  else
+    kernels::top_k(queries, items, excluded, k, scores, rows, cpu);
 }
 
 }  // namespace segue::item_index

@@ -16,11 +16,11 @@ bool is_finite(const float* values, std::int64_t n) {
   return std::all_of(values, values + n, [](float value) { return std::isfinite(value); });
 }
 
-void require_finite(const kernels::ItemVectors& vectors) {
+void require_finite(const kernels::ItemVectors& vectors, const std::string& origin) {
   kernels::FloatRows widened(vectors);
   for (std::int64_t row = 0; row < vectors.n_rows; ++row) {
     if (!is_finite(widened.row(row), vectors.n_cols))
-      throw DataError("row " + std::to_string(row) + " (from 0) holds a number beyond the range of " +
+      throw DataError(origin + ": row " + std::to_string(row) + " (from 0) holds a number beyond the range of " +
                       kernels::name_of(vectors.dtype) + ": choose another index.dtype, or scale the vectors down");
   }
 }
@@ -39,7 +39,7 @@ PreparedVectors::PreparedVectors(const NewItems& items, const IndexOptions& opti
   if (options.dtype != kernels::DType::kFloat32) {
     narrowed_ = kernels::convert_rows(rows, options.dtype, n_threads);
     vectors_ = narrowed_.view();
-    require_finite(vectors_);
+    require_finite(vectors_, items.origin);
   }
   if (options.metric != kernels::Metric::kL2) return;
   if (items.bias != nullptr) throw std::invalid_argument("items with a bias have no distances");
@@ -47,7 +47,7 @@ PreparedVectors::PreparedVectors(const NewItems& items, const IndexOptions& opti
   bias_ = norms_.data();
   for (std::size_t row = 0; row < norms_.size(); ++row) {
     if (!std::isfinite(norms_[row]))
-      throw DataError("row " + std::to_string(row) +
+      throw DataError(items.origin + ": row " + std::to_string(row) +
                       " (from 0) is so long that its distances leave float32: scale the vectors down");
   }
 }

@@ -16,6 +16,7 @@ struct NewItems {
   kernels::MatrixView<const float> vectors;  ///< [n, dim], finite
   const float* bias = nullptr;               ///< [n] added to scores, or nullptr
   std::vector<std::int64_t> ids;             ///< [n], any but -1, none twice; empty: numbered on from the largest
+  std::string origin = "the new items";      ///< for messages: the name of a file
   std::string weights = {};                  ///< checksum of the weights that the vectors were made from, if they were
 };
 

@@ -96,6 +96,46 @@ class OwnVectorsTest(unittest.TestCase):
         self.expect_lists(25)
         self.expect_lists(340)
 
+    def test_lists_and_how_many_of_them_to_look_into(self):
+        vectors = self.vectors(900)
+        self.plain.add(range(900), vectors)
+        items, asked = self.save("items.npy", vectors), self.save("asked.npy", self.vectors(80))
+        made = good("index", "build", items, "--queries", asked, "--out", self.index, "index.kind=ivf", "index.lists=20",
+                    "index.target_recall=0.8", "--json").json
+        calibration = made["calibration"]
+        self.assertEqual((calibration["queries"], calibration["n_queries"]), ("given", 80))
+        self.assertEqual(made["probes"], calibration["probes"] if calibration["searches"] == "lists" else 0)
+        self.assertGreater(calibration["recall"], 0.6)
+        queries = self.save("queries.npy", self.queries)
+
+        def share_found(*options):
+            good("index", "search", self.index, queries, "--out", self.work / "lists", "--overwrite", *options)
+            _, ids = read_npy(self.work / "lists" / "ids.npy")
+            exact = [{item for item, _ in self.plain.best(query, 10)} for query in self.queries]
+            return sum(len(exact[q] & set(ids[q * 10 : q * 10 + 10])) for q in range(len(exact))) / (10 * len(exact))
+
+        self.assertEqual(share_found("--probes", 0), 1)
+        self.assertEqual(share_found("--probes", 1000), 1)
+        self.assertLess(share_found("--probes", 1), 1)
+        self.assertGreater(share_found(), 0.6)
+        again = good("index", "compact", self.index, "--json").json
+        self.assertEqual(again["calibration"]["probes"], calibration["probes"])
+        self.assertIn("probes", good("inspect", self.index).out)
+        result = segue("index", "build", items, "--out", self.work / "new", "index.kind=ivf", "index.dtype=int8")
+        self.assertEqual(result.code, 3, result)
+
+    def test_the_nearest_in_halves(self):
+        vectors = self.vectors(200)
+        good("index", "build", self.save("items.npy", vectors), "--out", self.index, "index.metric=l2", "index.dtype=float16")
+        good("index", "search", self.index, self.save("queries.npy", self.queries), "--k", 4, "--out", self.work / "lists")
+        (_, ids), (_, scores) = read_npy(self.work / "lists" / "ids.npy"), read_npy(self.work / "lists" / "scores.npy")
+        for q, query in enumerate(self.queries):
+            distance = [sum((a - b) ** 2 for a, b in zip(query, vector)) for vector in vectors]
+            expected = sorted(range(200), key=lambda item: (distance[item], item))[:4]
+            self.assertEqual(list(ids[4 * q : 4 * q + 4]), expected)
+            norm = sum(a * a for a in query)
+            self.assertEqual([norm - 2 * score for score in scores[4 * q : 4 * q + 4]], [distance[item] for item in expected])
+
     def test_ids_are_the_users(self):
         vectors, ids = self.vectors(20), [10**12 - i for i in range(20)]
         good("index", "build", self.save("items.npy", vectors), "--ids", self.save_ids("ids.npy", ids), "--out", self.index)
@@ -189,6 +229,11 @@ class BundleTest(unittest.TestCase):
         self.assertEqual(made["index"], str(bundle / "index"))
         self.assertEqual(self.lists(bundle, "by-index"), plain)
         self.assertEqual(good("inspect", bundle, "--json").json["index"], "index")
+        good("index", "build", bundle, "--overwrite", "index.kind=ivf", "index.lists=8", "index.probes=8")
+        self.assertEqual(self.lists(bundle, "by-all-lists"), plain)
+        good("index", "build", bundle, "--overwrite", "index.kind=ivf", "index.lists=8", "index.probes=1")
+        self.assertNotEqual(self.lists(bundle, "by-one-list"), plain)
+        self.assertEqual(segue("index", "build", bundle, "--overwrite", "index.metric=l2").code, 3)
         # It is really read: with damaged vectors there are no recommendations.
         segment = bundle / "index" / "segment-000001.safetensors"
         segment.write_bytes(segment.read_bytes()[:-4] + b"\0\0\0\1")
