@@ -14,24 +14,23 @@ namespace segue::kernels {
 ///
 /// A list promises <query, mean> + bias + 2 |query| spread: what an item two standard deviations above the list's mean
 /// would score. The mean alone ranks wide lists too low: on factors of unequal norms it takes ten times as many items
-/// for the same recall.
+/// for the same recall. Promises are made by int8 alone, exact sums of integers, so that every machine has the same.
 struct IvfItems {
   std::int64_t n_lists = 0;
-  const float* centroids = nullptr;  ///< [n_lists, dim + 1] mean of a list's items, and twice the root mean square of
-                                     ///< their distance from it, by dimension
-  const float* biases = nullptr;     ///< [n_lists] mean bias, or nullptr
+  Int8Items promises;  ///< [n_lists] of dim + 1: mean of a list's items, and twice the root mean square of their distance
+                       ///< from it, by dimension; the bias is their mean bias
   const std::int64_t* first_blocks = nullptr;  ///< [n_lists + 1] where a list's blocks begin in `lists`
   Int8Items lists;                             ///< of the items
-  Int8Items centroid_copy;                     ///< of centroids and biases, for searches of a few queries
 };
 
 /// Owns the arrays of an IvfItems.
 struct IvfItemArrays {
-  std::vector<float> centroids, biases;
+  Int8ItemArrays promises, lists;
   std::vector<std::int64_t> first_blocks;
-  Int8ItemArrays lists, centroid_copy;
 
-  [[nodiscard]] IvfItems view() const;
+  [[nodiscard]] IvfItems view() const {
+    return {promises.n_items, promises.view(), first_blocks.data(), lists.view()};
+  }
 };
 
 struct IvfOptions {
@@ -51,8 +50,8 @@ struct IvfOptions {
 IvfItemArrays make_ivf_items(const ItemVectors& vectors, const float* bias, const IvfOptions& options,
                              int n_threads);
 
-/// top_k() over the items of the `n_probes` lists that promise most to each query; promises are defined scores, equal
-/// ones go to the lower list. A query whose norm overflows float32 finds nothing. The same ids and bits on every machine, thread count and batch; threads share the
+/// top_k() over the items of the `n_probes` lists that promise most to each query; of equal promises the lower list. A
+/// query whose norm overflows float32 finds nothing. The same ids and bits on every machine, thread count and batch; threads share the
 /// queries.
 /// @param items     what `ivf` was made of; its `int8` is not looked at
 /// @param n_probes  1 .. n_lists and beyond: then the result is that of top_k()

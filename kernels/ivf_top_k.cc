@@ -20,7 +20,7 @@ void ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const I
   if (n_probes < 1)
     throw std::invalid_argument(std::string(kEntry) + ": n_probes is " + std::to_string(n_probes) + ", and must be 1 or more");
   if (ivf.lists.n_items != items.vectors.n_rows || ivf.lists.dim != items.vectors.n_cols ||
-      (ivf.biases == nullptr) != (items.bias == nullptr))
+      (ivf.lists.bias == nullptr) != (items.bias == nullptr))
     throw std::invalid_argument(std::string(kEntry) + ": the lists are of other items, or differ in having a bias");
   if (items.vectors.dtype == DType::kInt8)
     throw std::invalid_argument(std::string(kEntry) + ": int8 items have no lists");

@@ -13,6 +13,7 @@ namespace segue::kernels::cpu {
 namespace {
 
 constexpr int kTileQueries = 12;
+constexpr int kStreaming = 4;  ///< queries with which reading the items takes longer than multiplying them
 
 int queries_for(std::int64_t n_left) {
   if (n_left >= kTileQueries) return kTileQueries;
@@ -38,7 +39,12 @@ void scan_tile(const Int8Scan& scan) {
     __m512i high[kQueries];
     for (int q = 0; q < kQueries; ++q) low[q] = high[q] = _mm512_setzero_si512();
     const std::int8_t* query = scan.queries;
+    const std::uint8_t* next = scan.next + panel * n_quads * 64;
     for (std::int64_t quad = 0; quad < n_quads; ++quad) {
+      if (kQueries <= kStreaming) {
+        _mm_prefetch(next + quad * 128, _MM_HINT_T1);
+        _mm_prefetch(next + quad * 128 + 64, _MM_HINT_T1);
+      }
       const __m512i items_low = _mm512_loadu_si512(first + quad * 64);
       const __m512i items_high = _mm512_loadu_si512(second + quad * 64);
       for (int q = 0; q < kQueries; ++q, query += 4) {

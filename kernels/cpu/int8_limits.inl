@@ -35,7 +35,8 @@ bool set_limits(const Int8Limits& limits) {
     limits.bounds[q] = error + rounding;
     limits.float_limits[q] =
         threshold - error + step * limits.corrections[q] - kRounding * (magnitude + step * largest_sum);
-    const float most = (size + (limits.has_bias ? limits.max_size : 0.0F)) * (1 + 1e-5F) + 1e-29F;
+    // Also of the scores by int8, which may be larger by the bound.
+    const float most = (size + (limits.has_bias ? limits.max_size : 0.0F)) * (1 + 1e-5F) + limits.bounds[q];
     useful |= static_cast<int>(!(most < threshold));
   }
   return useful != 0;

@@ -150,11 +150,6 @@ void describe_list(FloatRows& rows, std::size_t dim, const std::vector<double>& 
 
 }  // namespace
 
-IvfItems IvfItemArrays::view() const {
-  return {std::ssize(first_blocks) - 1, centroids.data(), biases.empty() ? nullptr : biases.data(), first_blocks.data(),
-          lists.view(), centroid_copy.view()};
-}
-
 IvfItemArrays make_ivf_items(const ItemVectors& vectors, const float* bias, const IvfOptions& options,
                              int n_threads) {
   if (options.n_lists < 0 || options.n_iterations < 1) {
@@ -185,20 +180,19 @@ IvfItemArrays make_ivf_items(const ItemVectors& vectors, const float* bias, cons
   IvfItemArrays made;
   made.lists = make_grouped_int8_items(vectors, bias, list_of.data(), n_lists, n_threads, made.first_blocks);
   const std::int64_t width = vectors.n_cols + 1;
-  made.centroids.resize(static_cast<std::size_t>(n_lists * width));
+  std::vector<float> centroids(static_cast<std::size_t>(n_lists * width));
   share(n_lists, n_threads, vectors, [&](std::int64_t list, FloatRows& rows) {
     describe_list(rows, static_cast<std::size_t>(vectors.n_cols), norms, members[static_cast<std::size_t>(list)],
-                  made.centroids.data() + list * width);
+                  centroids.data() + list * width);
   });
-  if (bias != nullptr) {
-    for (const auto& of_list : members) {
-      double sum = 0;
-      for (const std::int32_t row : of_list) sum += std::isfinite(bias[row]) ? bias[row] : 0.0F;
-      made.biases.push_back(static_cast<float>(sum / static_cast<double>(of_list.size())));
-    }
+  std::vector<float> biases;
+  for (std::size_t list = 0; bias != nullptr && list < members.size(); ++list) {
+    double sum = 0;
+    for (const std::int32_t row : members[list]) sum += std::isfinite(bias[row]) ? bias[row] : 0.0F;
+    biases.push_back(static_cast<float>(sum / static_cast<double>(members[list].size())));
   }
-  made.centroid_copy = make_int8_items({made.centroids.data(), n_lists, width},
-                                       made.biases.empty() ? nullptr : made.biases.data(), n_threads);
+  made.promises = make_int8_items(ItemVectors{centroids.data(), n_lists, width},
+                                  bias == nullptr ? nullptr : biases.data(), n_threads);
   return made;
 }
 

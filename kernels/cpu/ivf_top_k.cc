@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/cpu/int8_search.h"
 #include "kernels/cpu/nominees.h"
 #include "kernels/cpu/workers.h"
 #include "kernels/implementations.h"
@@ -55,22 +56,28 @@ class Visits {
 
 /// The lists that promise most to each query, [n_queries, n_probes].
 std::vector<std::int32_t> choose_lists(MatrixView<const float> queries, const IvfItems& ivf, std::int64_t n_probes) {
+  constexpr std::int64_t kTogether = 256;
   const std::int64_t width = queries.n_cols + 1;
-  const auto n = static_cast<std::size_t>(queries.n_rows);
-  std::vector<float> extended(n * static_cast<std::size_t>(width));
-  for (std::int64_t q = 0; q < queries.n_rows; ++q) {
-    const float* query = queries.row(q);
-    std::copy_n(query, queries.n_cols, extended.data() + q * width);
-    extended[static_cast<std::size_t>((q + 1) * width - 1)] = query_norm(query, queries.n_cols);
-  }
-  std::vector<float> promises(n * static_cast<std::size_t>(n_probes));
-  std::vector<std::int32_t> lists(promises.size());
-  const ItemMatrix centroids{{ivf.centroids, ivf.n_lists, width}, ivf.biases, nullptr, &ivf.centroid_copy};
-  top_k({extended.data(), queries.n_rows, width}, centroids, {}, n_probes, {promises.data(), queries.n_rows, n_probes},
-        {lists.data(), queries.n_rows, n_probes}, 1);
-  for (std::size_t q = 0; q < n; ++q) {
-    if (std::isfinite(extended[(q + 1) * static_cast<std::size_t>(width) - 1])) continue;
-    std::fill_n(lists.begin() + static_cast<std::int64_t>(q) * n_probes, n_probes, kNoItemRow);
+  std::vector<float> extended(static_cast<std::size_t>(std::min(kTogether, queries.n_rows) * width));
+  std::vector<float> promises(extended.size() / static_cast<std::size_t>(width) * static_cast<std::size_t>(n_probes));
+  std::vector<std::int32_t> lists(static_cast<std::size_t>(queries.n_rows * n_probes));
+  for (std::int64_t first = 0; first < queries.n_rows; first += kTogether) {
+    const std::int64_t n = std::min(kTogether, queries.n_rows - first);
+    for (std::int64_t q = 0; q < n; ++q) {
+      const float* query = queries.row(first + q);
+      float* out = extended.data() + q * width;
+      const float norm = query_norm(query, queries.n_cols);
+      std::copy_n(query, queries.n_cols, out);
+      out[queries.n_cols] = norm;
+      if (!std::isfinite(norm)) std::fill_n(out, width, 0.0F);
+    }
+    const MatrixView<std::int32_t> of_group{lists.data() + first * n_probes, n, n_probes};
+    search_int8({extended.data(), n, width}, ivf.promises, nullptr, nullptr, n_probes, 1, {promises.data(), n, n_probes},
+                of_group);
+    for (std::int64_t q = 0; q < n; ++q) {
+      if (!std::isfinite(query_norm(queries.row(first + q), queries.n_cols)))
+        std::fill_n(of_group.row(q), n_probes, kNoItemRow);
+    }
   }
   return lists;
 }
@@ -85,26 +92,34 @@ void search_group(MatrixView<const float> queries, const ItemMatrix& items, cons
   std::vector<std::atomic<float>> thresholds(static_cast<std::size_t>(queries.n_rows));
   for (auto& threshold : thresholds) threshold = kMaskedScore;
   const Int8Queries int8(queries);
-  const Int8Search search{queries, items, ivf.lists, excluded, kernels, thresholds};
+  const Int8Search search{queries, ivf.lists, &items, &excluded, kernels, thresholds};
   Int8Scanner scanner(search, k);
   Int8Tile tile(kernels);
-  const auto scan = [&](std::int64_t list, std::span<const std::int32_t> visitors) {
-    for (; !visitors.empty(); visitors = visitors.subspan(static_cast<std::size_t>(tile.n_queries()))) {
-      tile.pack(int8, visitors.first(std::min(visitors.size(), static_cast<std::size_t>(kernels.tile_queries))));
-      for (std::int64_t block = ivf.first_blocks[list]; block < ivf.first_blocks[list + 1]; ++block)
-        scanner.scan(tile, block);
-    }
+  const auto scan = [&](std::int64_t list, std::int64_t next_block) {
+    const std::int64_t end = ivf.first_blocks[list + 1];
+    for (std::int64_t block = ivf.first_blocks[list]; block < end; ++block)
+      scanner.scan(tile, block, block + 1 < end ? block + 1 : next_block);
   };
   kernels.begin_thread();
   if (queries.n_rows == 1) {
     // In the order of promise: the threshold rises soonest.
-    for (const std::int32_t list : chosen)
-      if (list != kNoItemRow) scan(list, std::vector<std::int32_t>{0});
+    const std::int32_t alone[] = {0};
+    tile.pack(int8, alone);
+    for (std::size_t i = 0; i < chosen.size() && chosen[i] != kNoItemRow; ++i) {
+      const std::int32_t next = i + 1 < chosen.size() && chosen[i + 1] != kNoItemRow ? chosen[i + 1] : chosen[i];
+      scan(chosen[i], ivf.first_blocks[next]);
+    }
   } else {
     // The best list of each query first: it sets a threshold for the others.
     for (const auto& [first, last] : {std::pair<std::int64_t, std::int64_t>{0, 1}, {1, n_probes}}) {
       const Visits visits(probes, first, last, ivf.n_lists);
-      for (std::int64_t list = 0; list < ivf.n_lists; ++list) scan(list, visits.queries(list));
+      for (std::int64_t list = 0; list < ivf.n_lists; ++list) {
+        auto visitors = visits.queries(list);
+        for (; !visitors.empty(); visitors = visitors.subspan(static_cast<std::size_t>(tile.n_queries()))) {
+          tile.pack(int8, visitors.first(std::min(visitors.size(), static_cast<std::size_t>(kernels.tile_queries))));
+          scan(list, ivf.first_blocks[list]);
+        }
+      }
       for (std::size_t q = 0; first == 0 && q < thresholds.size(); ++q) scanner.of(q).tighten(search, q);
     }
   }

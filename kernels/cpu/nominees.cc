@@ -54,7 +54,7 @@ void Nominees::tighten(const Int8Search& search, std::size_t query) {
 }
 
 void Nominees::score(const Int8Search& search, std::size_t query, const std::vector<std::int32_t>& rows) {
-  const auto& items = search.items;
+  const ItemMatrix& items = *search.items;
   const std::int64_t row_bytes = items.vectors.n_cols * bytes_of(items.vectors.dtype);
   const auto n = std::ssize(rows);
   const float threshold = search.thresholds[query].load(std::memory_order_relaxed);
@@ -75,6 +75,7 @@ void Nominees::score(const Int8Search& search, std::size_t query, const std::vec
 }
 
 void Nominees::resolve(const Int8Search& search, std::size_t query) {
+  if (candidates_.empty()) return best_.cut();
   std::vector<std::int32_t> rows;
   const auto score_from = [&](std::vector<Candidate>::iterator begin) {
     rows.clear();
@@ -119,7 +120,7 @@ Int8Scanner::Int8Scanner(const Int8Search& search, std::int64_t k)
       places_(static_cast<std::size_t>(kMaxInt8TileQueries * kInt8BlockItems)),
       scores_(places_.size()) {}
 
-void Int8Scanner::scan(const Int8Tile& tile, std::int64_t block) {
+void Int8Scanner::scan(const Int8Tile& tile, std::int64_t block, std::int64_t next) {
   const Int8Items& int8 = search_.int8;
   const Int8Block& of_block = int8.blocks[block];
   float thresholds[kMaxInt8TileQueries];
@@ -141,6 +142,7 @@ void Int8Scanner::scan(const Int8Tile& tile, std::int64_t block) {
   const std::int64_t first = int8.firsts[block];
   const std::int64_t panel_bytes = int8.panel_bytes();
   search_.kernels.scan_block({int8.panels + first / kInt8PanelItems * panel_bytes,
+                              int8.panels + int8.firsts[next] / kInt8PanelItems * panel_bytes,
                               (int8.firsts[block + 1] - first) / kInt8PanelItems, panel_bytes / kInt8PanelItems,
                               tile.data(), tile.n_padded(), limits, int8.bias == nullptr ? nullptr : int8.bias + first,
                               float_limits, steps, offsets, places_.data(), scores_.data(), counts});
@@ -154,12 +156,21 @@ void Int8Scanner::scan(const Int8Tile& tile, std::int64_t block) {
 void Int8Scanner::nominate(std::size_t query, int n, const std::uint32_t* places, const float* scores, float bound,
                            std::int64_t first) {
   Nominees& nominees = nominees_[query];
+  if (search_.items == nullptr) {
+    for (int i = 0; i < n; ++i) {
+      const std::int32_t row = search_.int8.rows[first + places[i]];
+      if (row >= 0 && scores[i] >= nominees.best().threshold())
+        nominees.add(make_key(scores[i], static_cast<std::uint32_t>(row)));
+    }
+    raise(search_.thresholds[query], nominees.best().threshold());
+    return;
+  }
   const bool bounded = std::isfinite(bound);
   rows_.clear();
   for (int i = 0; i < n; ++i) {
     const std::int32_t row = search_.int8.rows[first + places[i]];
-    if (row < 0 || !is_allowed(search_.items.allowed, row) ||
-        search_.excluded.contains(static_cast<std::int64_t>(query), row))
+    if (row < 0 || !is_allowed(search_.items->allowed, row) ||
+        (search_.excluded != nullptr && search_.excluded->contains(static_cast<std::int64_t>(query), row)))
       continue;
     const float lower = scores[i] - bound;
     const float upper = scores[i] + bound;

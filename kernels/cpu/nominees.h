@@ -20,9 +20,9 @@ inline constexpr std::int64_t kMaxGroupKeys = 1 << 22;
 /// What the threads share in a search of int8 blocks for a group of queries.
 struct Int8Search {
   MatrixView<const float> queries;
-  const ItemMatrix& items;
   const Int8Items& int8;
-  const Exclusions& excluded;
+  const ItemMatrix* items;     ///< of which int8 is a copy; nullptr: the scores by int8 are what is searched for
+  const Exclusions* excluded;  ///< nullptr: none
   const Int8Kernels& kernels;
   std::vector<std::atomic<float>>& thresholds;  ///< [n_queries]; raised by whoever knows better
 };
@@ -44,6 +44,8 @@ class Nominees {
   void tighten(const Int8Search& search, std::size_t query);
   [[nodiscard]] bool crowded() const;
   void add(const Candidate& candidate) { candidates_.push_back(candidate); }
+  /// A score that is final.
+  void add(SortableKey key) { best_.add(key); }
   /// Makes the defined scores of `rows` and keeps the best.
   void score(const Int8Search& search, std::size_t query, const std::vector<std::int32_t>& rows);
   /// Makes the defined scores of what can still be among the k best. Then best() is complete down to the threshold.
@@ -70,7 +72,8 @@ class Int8Scanner {
   Int8Scanner(const Int8Search& search, std::int64_t k);
   /// Scans one block for the queries of a tile: every item whose defined score reaches its query's threshold is
   /// nominated.
-  void scan(const Int8Tile& tile, std::int64_t block);
+  /// @param next  the block that will be scanned next, or `block`
+  void scan(const Int8Tile& tile, std::int64_t block, std::int64_t next);
   [[nodiscard]] Nominees& of(std::size_t query) { return nominees_[query]; }
 
  private:

@@ -11,6 +11,36 @@
 namespace segue::kernels::reference {
 namespace {
 
+/// Promises as keys of lists: sums of integers times the steps of query and block, plus the bias, in float32.
+std::vector<SortableKey> promises_of(const std::vector<float>& query, const Int8Items& promises) {
+  const auto dim = static_cast<std::int64_t>(query.size());
+  float largest = 0;
+  for (const float value : query) largest = std::max(largest, std::fabs(value));
+  const float step = largest > 1e-30F ? largest / 127 : 0.0F;
+  std::vector<int> levels;
+  int sum_of_levels = 0;
+  for (const float value : query) {
+    levels.push_back(step > 0 ? static_cast<int>(std::nearbyint(value * (1.0 / step))) : 0);
+    sum_of_levels += levels.back();
+  }
+  std::vector<SortableKey> keys;
+  for (std::int64_t block = 0; block < promises.n_blocks; ++block) {
+    const float block_step = step * promises.blocks[block].scale;
+    for (std::int64_t at = promises.firsts[block]; at < promises.firsts[block + 1]; ++at) {
+      if (promises.rows[at] < 0) continue;
+      const std::uint8_t* panel = promises.panels + at / kInt8PanelItems * promises.panel_bytes();
+      int sum = 0;
+      for (std::int64_t i = 0; i < dim; ++i)
+        sum += panel[(i / 4 * kInt8PanelItems + at % kInt8PanelItems) * 4 + i % 4] * levels[static_cast<std::size_t>(i)];
+      const float bias = promises.bias == nullptr ? 0.0F : promises.bias[at];
+      const float promise = std::fma(static_cast<float>(sum), block_step, bias) -
+                            block_step * static_cast<float>(128 * sum_of_levels);
+      keys.push_back(make_key(promise, static_cast<std::uint32_t>(promises.rows[at])));
+    }
+  }
+  return keys;
+}
+
 /// A bitset of the items in the chosen lists that may be selected.
 std::vector<std::uint32_t> items_within(const float* query, const ItemMatrix& items, const IvfItems& ivf,
                                         std::int64_t n_probes) {
@@ -19,12 +49,7 @@ std::vector<std::uint32_t> items_within(const float* query, const ItemMatrix& it
   std::vector<float> extended(query, query + dim);
   extended.push_back(query_norm(query, dim));
   if (!std::isfinite(extended.back())) return within;
-  std::vector<SortableKey> promises;
-  for (std::int64_t list = 0; list < ivf.n_lists; ++list) {
-    const float bias = ivf.biases == nullptr ? 0.0F : ivf.biases[list];
-    promises.push_back(make_key(defined_score(extended.data(), ivf.centroids + list * (dim + 1), dim + 1, bias),
-                                static_cast<std::uint32_t>(list)));
-  }
+  std::vector<SortableKey> promises = promises_of(extended, ivf.promises);
   std::sort(promises.begin(), promises.end(), std::greater<>());
   for (std::int64_t rank = 0; rank < n_probes; ++rank) {
     const std::int32_t list = row_of(promises[static_cast<std::size_t>(rank)]);

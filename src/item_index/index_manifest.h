@@ -11,6 +11,7 @@
 
 namespace segue::item_index {
 
+/// Counts on with every change of what the files hold, the layout of kernels::Int8Items included.
 inline constexpr int kIndexVersion = 1;
 inline constexpr const char* kIndexFormat = "segue item index";
 inline constexpr const char* kIndexManifest = "manifest.json";

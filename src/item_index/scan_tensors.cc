@@ -15,10 +15,8 @@ constexpr const char* kFirsts = ".firsts";
 constexpr const char* kRows = ".rows";
 constexpr const char* kBias = ".bias";
 constexpr const char* kBlocks = ".blocks";
+constexpr const char* kPromises = "ivf.promises";
 constexpr const char* kLists = "ivf.lists";
-constexpr const char* kCentroidCopy = "ivf.centroid_copy";
-constexpr const char* kCentroids = "ivf.centroids";
-constexpr const char* kBiases = "ivf.biases";
 constexpr const char* kFirstBlocks = "ivf.first_blocks";
 constexpr std::int64_t kBlockNumbers = sizeof(kernels::Int8Block) / sizeof(float);
 
@@ -73,32 +71,22 @@ kernels::Int8Items int8_of(const std::string& prefix, const model_file::Safetens
 }
 
 void add_ivf_tensors(const kernels::IvfItemArrays& arrays, Tensors& tensors) {
-  const std::int64_t n_lists = length(arrays.first_blocks) - 1;
-  const std::int64_t width = n_lists == 0 ? 0 : length(arrays.centroids) / n_lists;
-  tensors[kCentroids] = {DType::kF32, {n_lists, width}, bytes_of(arrays.centroids)};
-  if (!arrays.biases.empty()) tensors[kBiases] = {DType::kF32, {n_lists}, bytes_of(arrays.biases)};
-  tensors[kFirstBlocks] = {DType::kI64, {n_lists + 1}, bytes_of(arrays.first_blocks)};
+  add_int8_tensors(kPromises, arrays.promises, tensors);
+  tensors[kFirstBlocks] = {DType::kI64, {length(arrays.first_blocks)}, bytes_of(arrays.first_blocks)};
   add_int8_tensors(kLists, arrays.lists, tensors);
-  add_int8_tensors(kCentroidCopy, arrays.centroid_copy, tensors);
 }
 
-bool has_ivf_tensors(const model_file::SafetensorsFile& file) { return file.tensors().contains(kCentroids); }
+bool has_ivf_tensors(const model_file::SafetensorsFile& file) { return file.tensors().contains(kFirstBlocks); }
 
 kernels::IvfItems ivf_of(const model_file::SafetensorsFile& file, const std::filesystem::path& path,
                          std::int64_t n_items, std::int64_t dim, bool has_bias) {
-  const auto tensor = [&](const char* name, DType dtype, const std::vector<std::int64_t>& shape) {
-    return file.expect(name, dtype, shape, kIndexRemedy);
-  };
+  const auto first_blocks = file.expect(kFirstBlocks, DType::kI64, {-1}, kIndexRemedy);
   kernels::IvfItems ivf;
-  const auto centroids = tensor(kCentroids, DType::kF32, {-1, dim + 1});
-  ivf.n_lists = centroids.shape[0];
-  ivf.centroids = reinterpret_cast<const float*>(centroids.bytes.data());
-  if (has_bias) ivf.biases = reinterpret_cast<const float*>(tensor(kBiases, DType::kF32, {ivf.n_lists}).bytes.data());
-  ivf.first_blocks =
-      reinterpret_cast<const std::int64_t*>(tensor(kFirstBlocks, DType::kI64, {ivf.n_lists + 1}).bytes.data());
+  ivf.n_lists = first_blocks.shape[0] - 1;
+  ivf.promises = int8_of(kPromises, file, path, ivf.n_lists, dim + 1, has_bias);
+  ivf.first_blocks = reinterpret_cast<const std::int64_t*>(first_blocks.bytes.data());
   ivf.lists = int8_of(kLists, file, path, n_items, dim, has_bias);
-  ivf.centroid_copy = int8_of(kCentroidCopy, file, path, ivf.n_lists, dim + 1, has_bias);
-  if (ivf.first_blocks[0] != 0 || ivf.first_blocks[ivf.n_lists] != ivf.lists.n_blocks ||
+  if (ivf.n_lists < 1 || ivf.first_blocks[0] != 0 || ivf.first_blocks[ivf.n_lists] != ivf.lists.n_blocks ||
       !std::is_sorted(ivf.first_blocks, ivf.first_blocks + ivf.n_lists + 1))
     throw DataError(path.string() + ": damaged: its lists contradict each other" + kIndexRemedy);
   return ivf;

@@ -180,8 +180,8 @@ TEST(IvfItems, TheBytesDoNotDependOnThreads) {
   const ItemVectors vectors{world.items.data(), 3000, 7};
   const IvfItemArrays one = make_ivf_items(vectors, world.bias_data(), {}, 1);
   const IvfItemArrays three = make_ivf_items(vectors, world.bias_data(), {}, 3);
-  EXPECT_EQ(one.centroids, three.centroids);
-  EXPECT_EQ(one.biases, three.biases);
+  EXPECT_EQ(one.promises.panels, three.promises.panels);
+  EXPECT_EQ(one.promises.bias, three.promises.bias);
   EXPECT_EQ(one.first_blocks, three.first_blocks);
   EXPECT_EQ(one.lists.panels, three.lists.panels);
   EXPECT_EQ(one.lists.rows, three.lists.rows);
