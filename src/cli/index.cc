@@ -12,6 +12,7 @@
 #include "item_index/index_writer.h"
 #include "item_index/item_index.h"
 #include "item_index/npy_file.h"
+#include "kernels/device.h"
 #include "support/errors.h"
 #include "support/progress.h"
 #include "support/storage.h"
@@ -24,7 +25,7 @@ namespace fs = std::filesystem;
 using item_index::NpyVectors;
 
 struct IndexArguments {
-  std::string source, out, index, vectors, ids, queries;
+  std::string source, out, index, vectors, ids, queries, device = "cpu";
   std::vector<std::string> overrides;
   std::int64_t k = 10;
   std::optional<std::int64_t> probes;
@@ -90,6 +91,11 @@ constexpr const char* kScoresFile = "scores.npy";
 
 Json search(const IndexArguments& arguments) {
   const auto started = std::chrono::steady_clock::now();
+  const bool cuda = arguments.device == "cuda";
+  const kernels::Device device{cuda ? kernels::Device::Kind::kCuda : kernels::Device::Kind::kCpu, arguments.n_threads(),
+                               nullptr};
+  if (cuda && kernels::cuda_device_count() == 0)
+    throw DeviceError("no CUDA device can be used: segue doctor says what is missing; --device cpu searches too");
   const auto index = item_index::ItemIndex::open(arguments.index);
   const NpyVectors file(arguments.queries);
   const auto queries = file.view();
@@ -112,9 +118,8 @@ Json search(const IndexArguments& arguments) {
       const auto n = std::min(per_block, queries.n_rows - first);
       scores.resize(static_cast<std::size_t>(n * k));
       ids.resize(scores.size());
-      index.search({queries.row(first), n, queries.n_cols},
-                   {.k = k, .probes = arguments.probes, .n_threads = arguments.n_threads()}, {scores.data(), n, k},
-                   {ids.data(), n, k});
+      index.search({queries.row(first), n, queries.n_cols}, {.k = k, .probes = arguments.probes, .device = device},
+                   {scores.data(), n, k}, {ids.data(), n, k});
       all_ids.append({reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(ids[0])});
       all_scores.append({reinterpret_cast<const char*>(scores.data()), scores.size() * sizeof(scores[0])});
       progress.advance(n);
@@ -183,6 +188,10 @@ void add_index(CLI::App& app, GlobalOptions& global) {
       ->add_option("--probes", arguments->probes,
                    "Lists to look into; 0: the exact scan; else as the index was calibrated")
       ->check(CLI::NonNegativeNumber);
+  searched
+      ->add_option("--device", arguments->device,
+                   "cpu, or cuda: the exact scan of float32 vectors on the GPU, with the same results")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
   searched->add_flag("--overwrite", arguments->overwrite, "Replace lists that are there");
   threads(searched);
 }

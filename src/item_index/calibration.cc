@@ -44,7 +44,7 @@ class Half {
       : index_(index),
         queries_(queries),
         k_(index.manifest().options.recall_k),
-        n_threads_(n_threads),
+        cpu_{kernels::Device::Kind::kCpu, n_threads, nullptr},
         exact_(search(0)) {}
   [[nodiscard]] const Scores& exact() const { return exact_; }
   [[nodiscard]] Scores search(std::int64_t probes) const {
@@ -57,8 +57,8 @@ class Half {
     double total = 0;
     for (int times = 0; times < kMostTimes && total < kEnough; ++times) {
       const auto start = Clock::now();
-      index_.search(queries_, {.k = k_, .probes = probes, .n_threads = n_threads_},
-                    {scores.values.data(), queries_.n_rows, k_}, {ids.data(), queries_.n_rows, k_});
+      index_.search(queries_, {.k = k_, .probes = probes, .device = cpu_}, {scores.values.data(), queries_.n_rows, k_},
+                    {ids.data(), queries_.n_rows, k_});
       const double took = std::chrono::duration<double>(Clock::now() - start).count();
       scores.queries_per_s = std::max(scores.queries_per_s, static_cast<double>(queries_.n_rows) / took);
       total += took;
@@ -86,7 +86,7 @@ class Half {
   const ItemIndex& index_;
   kernels::MatrixView<const float> queries_;
   std::int64_t k_;
-  int n_threads_;
+  kernels::Device cpu_;
   Scores exact_;
 };
 

@@ -121,7 +121,7 @@ ItemIndex::Lists ItemIndex::search_segment(std::size_t segment, kernels::MatrixV
   const SegmentExclusions excluded(options.excluded, queries.n_rows, first, n);
   segments_[segment]->top_k(queries, words, excluded.view(), lists.k, options.probes.value_or(manifest_.probes),
                             {lists.scores.data(), queries.n_rows, lists.k},
-                            {lists.rows.data(), queries.n_rows, lists.k}, options.n_threads);
+                            {lists.rows.data(), queries.n_rows, lists.k}, options.device);
   return lists;
 }
 

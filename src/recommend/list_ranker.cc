@@ -50,7 +50,7 @@ void ListRanker::search(kernels::MatrixView<const float> queries, const kernels:
   const kernels::MatrixView<float> best{scores.data(), queries.n_rows, k_};
   const kernels::MatrixView<std::int32_t> rows{items.data(), queries.n_rows, k_};
   if (index_ != nullptr) {
-    index_->segments().front()->top_k(queries, filter_.words(), listed, k_, index_->manifest().probes, best, rows, 1);
+    index_->segments().front()->top_k(queries, filter_.words(), listed, k_, index_->manifest().probes, best, rows, {});
     return;
   }
   kernels::ItemMatrix matrix = items_;

@@ -142,6 +142,17 @@ class OwnVectorsTest(unittest.TestCase):
         self.plain.add(ids, vectors)
         self.expect_lists(5)
 
+    def test_a_gpu_finds_the_same_or_is_missed_by_name(self):
+        good("index", "build", self.save("items.npy", self.vectors(200)), "--out", self.index)
+        queries = self.save("queries.npy", self.queries)
+        good("index", "search", self.index, queries, "--out", self.work / "lists")
+        result = segue("index", "search", self.index, queries, "--out", self.work / "on-gpu", "--device", "cuda")
+        if result.code == 0:
+            self.assertEqual(files_below(self.work / "on-gpu"), files_below(self.work / "lists"))
+        else:
+            self.assertEqual(result.code, 5, result)
+            self.assertIn("no CUDA device", result.err)
+
     def test_an_unknown_id_changes_nothing(self):
         good("index", "build", self.save("items.npy", self.vectors(20)), "--out", self.index)
         before = files_below(self.index)
@@ -179,6 +190,7 @@ class OwnVectorsTest(unittest.TestCase):
                 (("build", items, "--ids", ids, "--out", self.work / "new"), 4, "2 ids for 20 vectors"),
                 (("add", self.index, narrow), 4, "6 dimensions"),
                 (("search", self.index, narrow, "--out", self.work / "lists"), 4, "narrow.npy"),
+                (("search", self.index, items, "--out", self.work / "lists", "--device", "gpu"), 2, "--device"),
                 (("search", self.work, items, "--out", self.work / "lists"), 4, "not an index")):
             result = segue("index", *command)
             self.assertEqual(result.code, code, result)

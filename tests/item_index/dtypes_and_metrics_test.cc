@@ -58,7 +58,7 @@ TEST_P(EveryDtype, FindsTheSameThroughEveryChange) {
   PlainIndex plain(kDim);
   const auto queries = exact_in_every_dtype(7, 50);
   const auto expect_equal = [&] {
-    EXPECT_EQ(search(ItemIndex::open(path), queries, {.k = 15, .n_threads = 2}), plain.search(queries, 15));
+    EXPECT_EQ(search(ItemIndex::open(path), queries, {.k = 15, .device = cpu(2)}), plain.search(queries, 15));
   };
   const auto vectors = exact_in_every_dtype(200, 1), more = exact_in_every_dtype(3, 2);
   build_index(path, items_of(vectors, kDim), options_of(GetParam()), 2);

@@ -166,6 +166,7 @@ TEST_F(IndexFilesTest, AnInterruptedChangeLeavesTheOldIndex) {
   // The next change takes the leftovers away and uses their names again.
   add_items(path_, items_of(whole_numbers(3 * kDim, 9), kDim, {100, 101, 4}), 1);
   EXPECT_EQ(ItemIndex::open(path_).n_items(), 31);
+  EXPECT_THAT(names(), testing::Not(testing::Contains("segment-000007.safetensors.tmp-17")));
   remove_items(path_, {100});
   EXPECT_THAT(names(), UnorderedElementsAre("manifest.json", "segment-000001.safetensors", "segment-000002.safetensors",
                                             "segment-000004.safetensors", "removed-000003.safetensors",

@@ -60,11 +60,14 @@ class ItemIndexTest : public testing::Test {
     const auto all = static_cast<std::int64_t>(plain_.ids().size());
     for (const std::int64_t k : {std::int64_t{1}, std::int64_t{7}, all + 1, all + 3}) {
       const auto expected = plain_.search(queries_, k);
-      for (const int n_threads : {1, 3}) {
+      std::vector<kernels::Device> devices = {cpu(1), cpu(3)};
+      if (kernels::cuda_device_count() > 0) devices.push_back({kernels::Device::Kind::kCuda, 1, nullptr});
+      for (const auto& device : devices) {
         SearchOptions options;
         options.k = k;
-        options.n_threads = n_threads;
-        EXPECT_EQ(search(index, queries_, options), expected) << "k " << k << ", " << n_threads << " threads";
+        options.device = device;
+        EXPECT_EQ(search(index, queries_, options), expected)
+            << "k " << k << ", device " << static_cast<int>(device.kind) << ", " << device.n_threads << " threads";
       }
     }
   }
@@ -160,7 +163,7 @@ TEST_F(ItemIndexTest, ALargeSegmentHoldsAnInt8CopyAndFindsTheSame) {
   add(3, 2, {17, 32767, 40000});
   remove({0, 1, 2, n - 1});
   const auto index = ItemIndex::open(path_);
-  EXPECT_EQ(search(index, queries_, {.k = 20, .n_threads = 2}), plain_.search(queries_, 20));
+  EXPECT_EQ(search(index, queries_, {.k = 20, .device = cpu(2)}), plain_.search(queries_, 20));
 }
 
 TEST_F(ItemIndexTest, TheSameBytesOnAnyNumberOfThreads) {
@@ -220,7 +223,7 @@ TEST_F(ItemIndexTest, FiltersHoldAcrossSegments) {
   const auto whole = search(index, queries_, {.k = n});
   const auto lists =
       search(index, queries_,
-             {.k = k, .allowed = allowed.data(), .excluded = {offsets.data(), excluded.data()}, .n_threads = 2});
+             {.k = k, .allowed = allowed.data(), .excluded = {offsets.data(), excluded.data()}, .device = cpu(2)});
   for (std::size_t q = 0; q < 9; ++q) {
     // Ids are rows here.
     std::vector<std::int64_t> expected;
@@ -233,6 +236,13 @@ TEST_F(ItemIndexTest, FiltersHoldAcrossSegments) {
     const auto begin = lists.ids.begin() + static_cast<std::ptrdiff_t>(q) * k;
     EXPECT_EQ(std::vector<std::int64_t>(begin, begin + k), expected) << "query " << q;
   }
+}
+
+TEST_F(ItemIndexTest, AMissingDeviceIsNamed) {
+  if (kernels::cuda_device_count() > 0) GTEST_SKIP() << "there is a device";
+  build(10);
+  const SearchOptions options{.k = 1, .device = {kernels::Device::Kind::kCuda, 1, nullptr}};
+  EXPECT_THROW(search(ItemIndex::open(path_), queries_, options), kernels::DeviceFailure);
 }
 
 TEST_F(ItemIndexTest, WrongUseIsNamed) {

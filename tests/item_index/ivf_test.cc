@@ -83,7 +83,7 @@ TEST_F(IvfTest, ListsGiveWhatTheKernelsDefinitionGives) {
                        {expected.scores.data(), 20, 15}, {rows.data(), 20, 15},
                        {kernels::Device::Kind::kReference, 1, nullptr});
     expected.ids.assign(rows.begin(), rows.end());
-    EXPECT_EQ(search(index, queries_, {.k = 15, .probes = probes, .n_threads = 2}), expected);
+    EXPECT_EQ(search(index, queries_, {.k = 15, .probes = probes, .device = cpu(2)}), expected);
   }
   // As the index says where nothing is said.
   EXPECT_EQ(search(index, queries_, {.k = 15}), search(index, queries_, {.k = 15, .probes = 3}));

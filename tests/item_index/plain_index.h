@@ -20,6 +20,8 @@ struct FoundLists {
   bool operator==(const FoundLists&) const = default;
 };
 
+inline kernels::Device cpu(int n_threads) { return {kernels::Device::Kind::kCpu, n_threads, nullptr}; }
+
 /// Whole numbers, so that many scores are equal.
 inline std::vector<float> whole_numbers(std::size_t n, unsigned seed, int largest = 3) {
   std::mt19937 draw(seed);
