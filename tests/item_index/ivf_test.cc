@@ -183,10 +183,17 @@ TEST_F(IvfTest, CompactionMeasuresByTheSameQueries) {
 }
 
 TEST_F(IvfTest, WhatCannotBeMeasuredIsSearchedExactly) {
-  // One list; one query; a target that takes all lists.
+  // One list; one query; a target that takes both lists.
   auto options = ivf_options();
   options.lists = 1;
   EXPECT_EQ(build_index(path_, items_of(vectors_, kDim), options, 1).probes, 0);
+  options.lists = 2;
+  options.target_recall = 1;
+  options.recall_k = 2000;
+  const auto both = build_index(path_, items_of(vectors_, kDim), options, 1);
+  EXPECT_EQ(both.probes, 0);
+  EXPECT_EQ(both.calibration.at("probes"), both.calibration.at("lists"));
+  EXPECT_EQ(both.calibration.at("because"), "no fewer lists reach target_recall");
   const auto manifest = build_index(path_, items_of(vectors_, kDim), ivf_options(), 1, {queries_.data(), 1, kDim});
   EXPECT_EQ(manifest.probes, 0);
   EXPECT_EQ(manifest.calibration.at("searches"), "exact");
