@@ -43,7 +43,7 @@ struct IndexManifest {
   std::optional<IndexFile> queries;  ///< that probes were chosen by; none: by items
   std::int64_t next_file = 1;        ///< number of the next file
   std::int64_t next_id = 0;          ///< above every id there ever was; the largest int64: none is left
-  std::string weights;               ///< checksum of the weights of the bundle that it was made from; empty: of vectors
+  std::string weights;               ///< checksum of the weights that all its vectors were made from; empty: of none
   Json calibration;                  ///< what was measured to choose `probes`; null: nothing
 
   [[nodiscard]] std::int64_t n_rows() const;

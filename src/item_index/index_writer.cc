@@ -175,6 +175,7 @@ IndexChange add_items(const fs::path& directory, const NewItems& items, int n_th
   const auto n_replaced = static_cast<std::int64_t>(replaced.size());
   manifest.n_items += items.vectors.n_rows - n_replaced;
   manifest.next_id = next_after(ids, manifest.next_id);
+  manifest.weights.clear();  // these vectors are of something else
   manifest.write(directory);
   return {items.vectors.n_rows - n_replaced, n_replaced, 0, manifest};
 }

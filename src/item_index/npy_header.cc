@@ -29,7 +29,7 @@ class Literal {
     if (quote == '\'') expect('\'');
     const auto end = text_.find(quote, at_);
     if (end == std::string_view::npos) fail("a text does not end");
-    const std::string found(text_.substr(at_, end - at_));
+    std::string found(text_.substr(at_, end - at_));
     if (found.find('\\') != std::string::npos) fail("a text holds a backslash");
     at_ = end + 1;
     return found;

@@ -30,6 +30,7 @@ void require_finite(const kernels::ItemVectors& vectors, const std::string& orig
 PreparedVectors::PreparedVectors(const NewItems& items, const IndexOptions& options, int n_threads)
     : bias_(items.bias) {
   auto rows = items.vectors;
+  if (rows.n_rows < 1 || rows.n_cols < 1) throw std::invalid_argument("an index is made of one vector at least");
   if (options.metric == kernels::Metric::kCosine) {
     rows_.assign(rows.data, rows.data + rows.n_rows * rows.n_cols);
     kernels::prepare_rows(options.metric, {rows_.data(), rows.n_rows, rows.n_cols});

@@ -13,7 +13,7 @@ namespace segue::item_index {
 
 /// Items to put into an index.
 struct NewItems {
-  kernels::MatrixView<const float> vectors;  ///< [n, dim], finite
+  kernels::MatrixView<const float> vectors;  ///< [n, dim], finite, one at least
   const float* bias = nullptr;               ///< [n] added to scores, or nullptr
   std::vector<std::int64_t> ids;             ///< [n], any but -1, none twice; empty: numbered on from the largest
   std::string origin = "the new items";      ///< for messages: the name of a file
@@ -33,7 +33,7 @@ class PreparedVectors {
  public:
   /// @param items  must outlive it
   /// @throws DataError              a number that the dtype or a distance cannot hold, with its row
-  /// @throws std::invalid_argument  a bias and l2; int8 of more than kernels::kMaxInt8VectorDim dimensions
+  /// @throws std::invalid_argument  no vector; a bias and l2; int8 of more than kernels::kMaxInt8VectorDim dimensions
   PreparedVectors(const NewItems& items, const IndexOptions& options, int n_threads);
   [[nodiscard]] SegmentContent with(std::span<const std::int64_t> ids) const { return {vectors_, bias_, ids}; }
 

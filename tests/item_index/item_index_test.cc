@@ -245,6 +245,16 @@ TEST_F(ItemIndexTest, AMissingDeviceIsNamed) {
   EXPECT_THROW(search(ItemIndex::open(path_), queries_, options), kernels::DeviceFailure);
 }
 
+TEST_F(ItemIndexTest, AddedVectorsAreNotOfTheWeights) {
+  const auto vectors = whole_numbers(3 * kDim, 1);
+  auto items = items_of(vectors, kDim);
+  items.weights = "0123456789abcdef";
+  build_index(path_, items, {}, 1);
+  remove_items(path_, {0});
+  EXPECT_EQ(compact_index(path_, 1).manifest.weights, "0123456789abcdef");
+  EXPECT_EQ(add_items(path_, items_of(vectors, kDim), 1).manifest.weights, "");
+}
+
 TEST_F(ItemIndexTest, WrongUseIsNamed) {
   build(10);
   const auto vectors = whole_numbers(2 * kDim, 2);
@@ -262,6 +272,7 @@ TEST_F(ItemIndexTest, WrongUseIsNamed) {
   expect_equal();
   const auto index = ItemIndex::open(path_);
   EXPECT_THROW(search(index, queries_, {.k = 0}), std::invalid_argument);
+  EXPECT_THROW(build_index(path_, items_of({}, kDim), {}, 1), std::invalid_argument);
   float score = 0;
   std::int64_t id = 0;
   EXPECT_THROW(index.search({queries_.data(), 1, kDim + 1}, {.k = 1}, {&score, 1, 1}, {&id, 1, 1}),
