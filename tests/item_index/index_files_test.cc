@@ -1,18 +1,19 @@
 // The files of an index: damaged ones are refused by name, and an update shows whole or not at all.
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <atomic>
+#include <cstring>
 #include <fstream>
+#include <memory>
 #include <thread>
 
+#include "item_index/index_lock.h"
 #include "item_index/index_writer.h"
 #include "item_index/item_index.h"
 #include "item_index/removed_rows.h"
+#include "model_file/safetensors.h"
 #include "support/errors.h"
 #include "support/storage.h"
 #include "tests/events/scratch_folder.h"
@@ -92,6 +93,9 @@ TEST_F(IndexFilesTest, EveryTruncatedOrMissingFileIsNamed) {
     for (const std::size_t length : {std::size_t{0}, std::size_t{7}, whole.size() / 2, whole.size() - 3}) {
       write(name, whole.substr(0, length));
       ASSERT_THAT(failure(), AllOf(HasSubstr((path_ / name).string()), HasSubstr("damaged"))) << length;
+      if (name != "manifest.json") {
+        ASSERT_THAT(failure(), HasSubstr(std::to_string(length) + " bytes, the manifest says "));
+      }
     }
     write(name, whole + "x");
     EXPECT_THAT(failure(), HasSubstr((path_ / name).string()));
@@ -156,6 +160,40 @@ TEST_F(IndexFilesTest, AManifestThatContradictsItselfIsRefused) {
               HasSubstr("rows that are not there"));
 }
 
+TEST_F(IndexFilesTest, ScanArraysThatWouldReadElsewhereAreRefused) {
+  IndexOptions options;
+  options.kind = IndexKind::kIvf;
+  options.lists = 4;
+  options.probes = 1;
+  build_index(path_, items_of(vectors_, kDim), options, 1);
+  const auto path = path_ / "segment-000001.safetensors";
+  const auto whole = read(path.filename());
+  const auto with = [&](const std::string& tensor, auto value) {
+    // With good checksums: what a faulty program could write.
+    auto bytes = whole;
+    {
+      const model_file::SafetensorsFile file(path);
+      const auto at = file.tensors().at(tensor).bytes.data() - file.tensors().at("ids").bytes.data();
+      const auto ids = whole.find(std::string(file.tensors().at("ids").bytes));
+      std::memcpy(bytes.data() + static_cast<std::ptrdiff_t>(ids) + at, &value, sizeof value);
+    }
+    write(path.filename(), bytes);
+    auto manifest = IndexManifest::read(path_);
+    manifest.segments[0] = IndexFile::of(path, 20);
+    manifest.write(path_);
+    const auto message = failure();
+    write(path.filename(), whole);
+    return message;
+  };
+  const auto refused = AllOf(HasSubstr(path.string()), HasSubstr("contradict"));
+  EXPECT_THAT(with("ivf.lists.rows", std::int32_t{20}), refused);
+  EXPECT_THAT(with("ivf.lists.rows", std::int32_t{-2}), refused);
+  EXPECT_THAT(with("ivf.lists.firsts", std::int64_t{32}), refused);
+  EXPECT_THAT(with("ivf.promises.rows", std::int32_t{99}), refused);
+  EXPECT_THAT(with("ivf.first_blocks", std::int64_t{1}), refused);
+  EXPECT_EQ(with("ids", std::int64_t{7'000}), "no failure");
+}
+
 TEST_F(IndexFilesTest, AnInterruptedChangeLeavesTheOldIndex) {
   const auto before = found();
   const auto manifest = read("manifest.json");
@@ -200,14 +238,14 @@ TEST_F(IndexFilesTest, ReadersSeeWholeIndexesWhileAnotherChangesIt) {
     }
   });
   const auto more = whole_numbers(10 * kDim, 3);
-  for (int i = 0; i < 12 || n_opened < 20; ++i) {
+  for (int i = 0; i < 15 || n_opened < 50; ++i) {
     const auto next = add_items(path_, items_of(more, kDim), 1).manifest.next_id;
     if (i % 3 == 1) {
       std::vector<std::int64_t> ids;
       for (std::int64_t id = next - 10; id < next; ++id) ids.push_back(id);
       remove_items(path_, ids);
     }
-    if (i % 4 == 3) compact_index(path_, 1);
+    compact_index(path_, 1);
   }
   done = true;
   reader.join();
@@ -215,15 +253,14 @@ TEST_F(IndexFilesTest, ReadersSeeWholeIndexesWhileAnotherChangesIt) {
 }
 
 TEST_F(IndexFilesTest, TwoWritersAtATimeAreOneTooMany) {
-  const int other = ::open((path_ / "lock").c_str(), O_RDWR);
-  ASSERT_EQ(::flock(other, LOCK_EX), 0);
+  auto other = std::make_unique<IndexLock>(path_);
   const auto change = [&] { remove_items(path_, {1}); };
   EXPECT_THAT(change,
               testing::ThrowsMessage<DataError>(AllOf(HasSubstr(path_.string()), HasSubstr("another command"))));
   EXPECT_THAT([&] { build_index(path_, items_of(vectors_, kDim), {}, 1); },
               testing::ThrowsMessage<DataError>(HasSubstr("another command")));
   EXPECT_NO_THROW(found());
-  ::close(other);
+  other.reset();
   EXPECT_NO_THROW(change());
 }
 

@@ -72,6 +72,7 @@ TEST_F(IvfTest, ListsGiveWhatTheKernelsDefinitionGives) {
   const auto index = ItemIndex::open(path_);
   EXPECT_EQ(index.manifest().probes, 3);
   EXPECT_GE(index.n_lists(), 20);
+  EXPECT_NE(index.segments().front()->items().int8, nullptr);  // for the exact scan
   kernels::ItemMatrix items;
   items.vectors = {vectors_.data(), 3000, kDim};
   const auto arrays = kernels::make_ivf_items(items.vectors, nullptr, {.n_lists = 40, .seed = ivf_options().seed}, 1);
