@@ -31,6 +31,9 @@ void score_all(MatrixView<const float> queries, const ItemMatrix& items, MatrixV
 namespace cpu {
 void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
            MatrixView<float> scores, MatrixView<std::int32_t> rows, int n_threads);
+/// The same by gathering the allowed items; false, and nothing done, where they are not few.
+bool sparse_top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
+                  MatrixView<float> scores, MatrixView<std::int32_t> rows, int n_threads);
 /// The same by the int8 copy of the items; false, and nothing done, where a query is not finite.
 bool int8_top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
                 MatrixView<float> scores, MatrixView<std::int32_t> rows, int n_threads);

@@ -24,6 +24,11 @@ void BestKeys::cut() {
   keys_.resize(k_);
 }
 
+void BestKeys::cut_when_small() {
+  constexpr std::size_t kSmall = 16;
+  if (k_ < kSmall && keys_.size() > k_) cut();
+}
+
 void BestKeys::merge(const BestKeys& other) { keys_.insert(keys_.end(), other.keys_.begin(), other.keys_.end()); }
 
 void BestKeys::write(float* scores, std::int32_t* rows) {

@@ -25,6 +25,8 @@ class BestKeys {
   void merge(const BestKeys& other);
   /// Cuts back to k now, so that threshold() is the score of the k-th best key so far, where there are k.
   void cut();
+  /// cut() for a k so small that it costs less than the keys that a low threshold lets in.
+  void cut_when_small();
   [[nodiscard]] const std::vector<SortableKey>& keys() const { return keys_; }
   /// Sorts, best first, cuts to k and writes k slots, the last ones empty where keys are missing.
   void write(float* scores, std::int32_t* rows);

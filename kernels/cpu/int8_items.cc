@@ -93,20 +93,28 @@ std::vector<std::int32_t> order_of(const std::int32_t* groups, const std::vector
   return order;
 }
 
-/// Cuts each group into blocks as equal as can be. @returns how many of the items, in their order, each block takes.
+/// Cuts each group into blocks as equal as can be, and where elements become much smaller: they would share a scale that
+/// leaves nothing of them. @returns how many of the items, in their order, each block takes.
 std::vector<std::int64_t> cut_groups(const std::vector<std::int64_t>& group_sizes,
+                                     const std::vector<std::int32_t>& order, const std::vector<float>& largest,
                                      std::vector<std::int64_t>& first_blocks) {
+  constexpr float kMuchSmaller = 1.0F / 8;
   std::vector<std::int64_t> sizes;
   first_blocks = {0};
+  auto begin = order.begin();
   for (const std::int64_t n : group_sizes) {
-    std::int64_t left = n;
-    // Equal blocks in whole pairs of panels: lists of 257 items would else be mostly padding.
-    const std::int64_t n_blocks = (n + kInt8BlockItems - 1) / kInt8BlockItems;
-    for (std::int64_t b = 0; b < n_blocks; ++b) {
-      const std::int64_t size = std::min(left, padded((left + n_blocks - b - 1) / (n_blocks - b)));
-      sizes.push_back(size);
-      left -= size;
-      if (left == 0) break;
+    const auto end_of_group = begin + n;
+    while (begin != end_of_group) {
+      const std::int64_t left = end_of_group - begin;
+      // Equal blocks in whole pairs of panels: lists of 257 items would else be mostly padding.
+      const std::int64_t n_blocks = (left + kInt8BlockItems - 1) / kInt8BlockItems;
+      const std::int64_t most = std::min(left, padded((left + n_blocks - 1) / n_blocks));
+      const float limit = largest[static_cast<std::size_t>(*begin)] * kMuchSmaller;
+      const auto end = std::partition_point(begin, begin + most, [&](std::int32_t row) {
+        return largest[static_cast<std::size_t>(row)] >= limit;
+      });
+      sizes.push_back(end - begin);
+      begin = end;
     }
     first_blocks.push_back(std::ssize(sizes));
   }
@@ -144,7 +152,7 @@ Int8ItemArrays make_grouped_int8_items(const ItemVectors& vectors, const float* 
   std::vector<std::int64_t> group_sizes(static_cast<std::size_t>(n_groups), 0);
   for (std::int64_t row = 0; row < vectors.n_rows; ++row)
     ++group_sizes[groups == nullptr ? 0 : static_cast<std::size_t>(groups[row])];
-  const std::vector<std::int64_t> sizes = cut_groups(group_sizes, first_blocks);
+  const std::vector<std::int64_t> sizes = cut_groups(group_sizes, order, largest, first_blocks);
 
   Int8ItemArrays made;
   made.n_items = vectors.n_rows;

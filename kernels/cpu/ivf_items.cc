@@ -78,7 +78,8 @@ std::vector<std::int32_t> sample(std::int64_t n, std::int64_t n_sampled, std::ui
   return some;
 }
 
-/// The list of each point: k-means on a sample, then lists that came out long are cut by k-means of their own.
+/// The list of each point: k-means on a sample, then lists that came out long are cut by k-means of their own, as often as it
+/// takes.
 std::vector<std::int32_t> assign_lists(MatrixView<const float> points, std::int64_t& n_lists, const IvfOptions& options,
                                        int n_threads) {
   const auto cluster = [&](MatrixView<const float> of, std::int64_t n_means, std::uint64_t seed) {
@@ -92,19 +93,24 @@ std::vector<std::int32_t> assign_lists(MatrixView<const float> points, std::int6
   std::vector<std::vector<std::int32_t>> members(static_cast<std::size_t>(n_lists));
   for (std::size_t row = 0; row < list_of.size(); ++row)
     members[static_cast<std::size_t>(list_of[row])].push_back(static_cast<std::int32_t>(row));
-  for (const auto& of_list : members) {
-    const auto n = std::ssize(of_list);
+  for (std::size_t list = 0; list < members.size(); ++list) {  // parts join the end, and may be long themselves
+    const std::vector<std::int32_t> whole = std::move(members[list]);
+    const auto n = std::ssize(whole);
     if (n <= kLongList * average) continue;
     const std::int64_t n_parts = (n + average - 1) / average;
-    std::vector<float> own = gather(points, of_list);
+    std::vector<float> own = gather(points, whole);
     centre(own, static_cast<std::size_t>(points.n_cols));
     const std::vector<std::int32_t> part_of = cluster({own.data(), n, points.n_cols}, n_parts, options.seed);
-    for (std::size_t i = 0; i < of_list.size(); ++i) {
-      if (part_of[i] > 0)
-        list_of[static_cast<std::size_t>(of_list[i])] = static_cast<std::int32_t>(n_lists + part_of[i] - 1);
+    if (std::count(part_of.begin(), part_of.end(), part_of[0]) == n) continue;  // equal items
+    const std::size_t first = members.size();
+    members.resize(first + static_cast<std::size_t>(n_parts));
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+      const std::size_t part = first + static_cast<std::size_t>(part_of[i]);
+      list_of[static_cast<std::size_t>(whole[i])] = static_cast<std::int32_t>(part);
+      members[part].push_back(whole[i]);
     }
-    n_lists += n_parts - 1;
   }
+  n_lists = std::ssize(members);
   return list_of;
 }
 

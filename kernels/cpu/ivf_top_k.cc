@@ -116,11 +116,16 @@ void search_one(MatrixView<const float> query, const ItemMatrix& items, const Iv
   const auto n_blocks = std::ssize(blocks);
   const auto n_workers = static_cast<int>(std::clamp<std::int64_t>(n_blocks / kLeastThreadBlocks, 1, n_threads));
   std::vector<Int8Scanner> scanners(static_cast<std::size_t>(n_workers), Int8Scanner(search, k));
-  run_workers(n_workers, [&](int worker) {
+  std::atomic<std::int64_t> next = 0;
+  share_work(n_workers, [&](int worker) {
     kernels.begin_thread();
-    for (std::int64_t i = worker; i < n_blocks; i += n_workers) {
-      scanners[static_cast<std::size_t>(worker)].scan(tile, blocks[static_cast<std::size_t>(i)],
-                                                      blocks[static_cast<std::size_t>(std::min(i + n_workers, n_blocks - 1))]);
+    std::int64_t at = next.fetch_add(1, std::memory_order_relaxed);
+    while (at < n_blocks) {
+      const std::int64_t then = next.fetch_add(1, std::memory_order_relaxed);
+      const std::int64_t block = blocks[static_cast<std::size_t>(at)];
+      scanners[static_cast<std::size_t>(worker)].scan(
+          tile, block, then < n_blocks ? blocks[static_cast<std::size_t>(then)] : block);
+      at = then;
     }
     kernels.end_thread();
   });

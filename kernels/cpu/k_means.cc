@@ -4,11 +4,13 @@
 #include <numeric>
 #include <random>
 
+#include "kernels/cpu/int8_search.h"
 #include "kernels/cpu/workers.h"
-#include "kernels/implementations.h"
 
 namespace segue::kernels::cpu {
 namespace {
+
+constexpr std::int64_t kTogether = 256;  ///< points that pass over the means at a time
 
 /// Points by the mean they belong to: those of mean m are points[begins[m] .. begins[m + 1]), rising.
 struct Groups {
@@ -75,11 +77,20 @@ std::vector<std::int32_t> nearest_means(MatrixView<const float> points, MatrixVi
     for (std::int64_t j = 0; j < means.n_cols; ++j) norm += static_cast<double>(means.row(m)[j]) * means.row(m)[j];
     bias.push_back(static_cast<float>(-norm / 2));
   }
+  const Int8ItemArrays copy = make_int8_items(ItemVectors(means), bias.data(), n_threads);
+  const Int8Items int8 = copy.view();
   std::vector<std::int32_t> nearest(static_cast<std::size_t>(points.n_rows));
-  std::vector<float> scores(nearest.size());
-  top_k(points, {means, bias.data()}, {}, 1, {scores.data(), points.n_rows, 1}, {nearest.data(), points.n_rows, 1},
-        n_threads);
-  for (auto& mean : nearest) mean = std::max(mean, 0);  // a point that is not finite is near to none
+  const auto n_workers = static_cast<int>(std::clamp<std::int64_t>(points.n_rows / kTogether, 1, n_threads));
+  run_workers(n_workers, [&](int worker) {
+    float scores[kTogether];
+    const std::int64_t end = part_begin(points.n_rows, kTogether, worker + 1, n_workers);
+    for (std::int64_t first = part_begin(points.n_rows, kTogether, worker, n_workers); first < end; first += kTogether) {
+      const std::int64_t n = std::min(kTogether, end - first);
+      search_int8({points.row(first), n, points.n_cols}, int8, nullptr, nullptr, 1, 1, {scores, n, 1},
+                  {nearest.data() + first, n, 1});
+    }
+  });
+  for (auto& mean : nearest) mean = std::max(mean, 0);  // distances beyond float32: any mean will do
   return nearest;
 }
 

@@ -78,6 +78,7 @@ bool int8_pays(std::int64_t n_items, std::int64_t n_queries, std::int64_t k) {
 
 void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
            MatrixView<float> scores, MatrixView<std::int32_t> rows, int n_threads) {
+  if (sparse_top_k(queries, items, excluded, k, scores, rows, n_threads)) return;
   if (items.int8 != nullptr && int8_pays(items.vectors.n_rows, queries.n_rows, k) &&
       int8_top_k(queries, items, excluded, k, scores, rows, n_threads))
     return;

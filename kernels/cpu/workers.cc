@@ -15,21 +15,30 @@ class Pool {
  public:
   ~Pool() {
     is_stopping_ = true;
-    publish(1 << 15);
+    call_.fetch_add(1, std::memory_order_release);
+    call_.notify_all();
     threads_.clear();  // joins
   }
 
   /// False, and nothing done, while another call uses the pool.
-  bool run(int n_workers, const std::function<void(int)>& body) {
+  bool run(int n_workers, const std::function<void(int)>& body, bool all_must_run) {
     const std::unique_lock owner(mutex_, std::try_to_lock);
     if (!owner) return false;
-    while (std::ssize(threads_) < n_workers - 1)
-      threads_.emplace_back([this, worker = static_cast<int>(threads_.size()) + 1, seen = call_.load()] { serve(worker, seen); });
+    while (std::ssize(threads_) < n_workers - 1) threads_.emplace_back([this, seen = call_.load()] { serve(seen); });
     body_ = &body;
-    n_left_ = n_workers - 1;
-    publish(static_cast<std::uint64_t>(n_workers));
+    n_done_.store(0, std::memory_order_relaxed);
+    n_begun_.store(0, std::memory_order_relaxed);
+    n_wanted_.store(n_workers - 1, std::memory_order_release);
+    call_.fetch_add(1, std::memory_order_release);
+    call_.notify_all();
     body(0);
-    for (int spins = 0; n_left_.load(std::memory_order_acquire) > 0; ++spins) {
+    int n_running = n_workers - 1;
+    if (!all_must_run) {
+      // Nobody may begin any more.
+      const int n_wanted = n_wanted_.exchange(0, std::memory_order_acq_rel);
+      n_running -= std::max(n_wanted, 0);
+    }
+    for (int spins = 0; n_done_.load(std::memory_order_acquire) < n_running; ++spins) {
       if (spins > kSpins) std::this_thread::yield();
     }
     return true;
@@ -37,23 +46,25 @@ class Pool {
 
  private:
   static constexpr int kSpins = 20'000;  ///< some tens of microseconds: calls mostly follow each other
-  static constexpr int kWorkerBits = 16;
 
-  /// A call is its number and its number of workers in one word, so that a thread that wakes late cannot mix two calls.
-  void publish(std::uint64_t n_workers) {
-    call_.store(((call_.load() >> kWorkerBits) + 1) << kWorkerBits | n_workers, std::memory_order_release);
-    call_.notify_all();
+  /// Takes one of the places that a call offers; 0: there is none.
+  int begin() {
+    int n_wanted = n_wanted_.load(std::memory_order_acquire);
+    while (n_wanted > 0 && !n_wanted_.compare_exchange_weak(n_wanted, n_wanted - 1, std::memory_order_acq_rel)) {
+    }
+    return n_wanted > 0 ? n_begun_.fetch_add(1, std::memory_order_relaxed) + 1 : 0;
   }
 
-  void serve(int worker, std::uint64_t seen) {
+  void serve(std::uint64_t seen) {
     while (true) {
       for (int spins = 0; spins < kSpins && call_.load(std::memory_order_relaxed) == seen; ++spins) pause();
       call_.wait(seen);
       seen = call_.load(std::memory_order_acquire);
       if (is_stopping_) return;
-      if (worker >= static_cast<int>(seen & ((1U << kWorkerBits) - 1))) continue;
-      (*body_)(worker);
-      n_left_.fetch_sub(1, std::memory_order_release);
+      while (const int worker = begin()) {
+        (*body_)(worker);
+        n_done_.fetch_add(1, std::memory_order_release);
+      }
     }
   }
 
@@ -66,14 +77,14 @@ class Pool {
   std::mutex mutex_;
   std::atomic<std::uint64_t> call_ = 0;
   std::atomic<bool> is_stopping_ = false;
-  std::atomic<int> n_left_ = 0;
+  std::atomic<int> n_wanted_ = 0;  ///< workers that may still begin
+  std::atomic<int> n_begun_ = 0;
+  std::atomic<int> n_done_ = 0;
   const std::function<void(int)>* body_ = nullptr;
   std::vector<std::jthread> threads_;
 };
 
-}  // namespace
-
-void run_workers(int n_workers, const std::function<void(int worker)>& body) {
+void run(int n_workers, const std::function<void(int)>& body, bool all_must_run) {
   if (n_workers <= 1) return body(0);
   std::exception_ptr failure;
   std::mutex mutex;
@@ -86,7 +97,7 @@ void run_workers(int n_workers, const std::function<void(int worker)>& body) {
     }
   };
   static Pool pool;
-  if (!pool.run(n_workers, guarded)) {
+  if (!pool.run(n_workers, guarded, all_must_run)) {
     std::vector<std::jthread> threads;
     for (int worker = 1; worker < n_workers; ++worker) threads.emplace_back(guarded, worker);
     guarded(0);
@@ -94,6 +105,12 @@ void run_workers(int n_workers, const std::function<void(int worker)>& body) {
   }
   if (failure) std::rethrow_exception(failure);
 }
+
+}  // namespace
+
+void run_workers(int n_workers, const std::function<void(int worker)>& body) { run(n_workers, body, true); }
+
+void share_work(int n_workers, const std::function<void(int worker)>& body) { run(n_workers, body, false); }
 
 std::int64_t part_begin(std::int64_t n, std::int64_t grain, int part, int n_parts) {
   const std::int64_t n_grains = (n + grain - 1) / grain;

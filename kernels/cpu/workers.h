@@ -10,6 +10,10 @@ namespace segue::kernels::cpu {
 /// microseconds, then sleep.
 void run_workers(int n_workers, const std::function<void(int worker)>& body);
 
+/// As run_workers, but body(worker) is run for worker 0 and for as many others as find time before worker 0 ends: on a
+/// busy machine nobody waits for a thread that has not begun. For bodies that take their work from a common counter.
+void share_work(int n_workers, const std::function<void(int worker)>& body);
+
 /// Where part `part` of `n` things cut into `n_parts` begins; the cuts fall on multiples of `grain`.
 std::int64_t part_begin(std::int64_t n, std::int64_t grain, int part, int n_parts);
 

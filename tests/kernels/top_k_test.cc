@@ -256,6 +256,27 @@ TEST(TopK, TiesGoToTheLowerRow) {
   }
 }
 
+TEST(TopK, AFilterThatLeavesFewEqualsTheDefinition) {
+  for (const std::int64_t n_items : {40, 257, 3000}) {
+    for (const std::int64_t n_allowed : {std::int64_t{1}, n_items / 9, n_items / 8, n_items / 7}) {
+      Case given = random_case(5, n_items, 6, static_cast<unsigned>(n_items + n_allowed));
+      add_filters(given, 3);
+      given.allowed.assign(given.allowed.size(), 0);
+      for (std::int64_t i = 0; i < n_allowed; ++i) {
+        const auto row = static_cast<std::size_t>(i * n_items / n_allowed);
+        given.allowed[row / 32] |= 1U << (row % 32);
+      }
+      given.allowed.back() |= n_items % 32 == 0 ? 0 : ~0U << (n_items % 32);  // bits of no item
+      for (std::size_t i = 0; i < given.items.size(); ++i) given.items[i] = std::round(given.items[i]);  // ties
+      for (const std::int64_t k : {std::int64_t{1}, n_allowed, n_allowed + 2}) {
+        const Lists expected = search(given, k, kReference);
+        for (const Way& way : ways())
+          ASSERT_EQ(search(given, k, way), expected) << describe(way) << " n " << n_items << " of " << n_allowed;
+      }
+    }
+  }
+}
+
 TEST(TopK, NothingIsAllowed) {
   Case given = random_case(2, 40, 3, 1);
   given.allowed = {0, 0};
