@@ -39,6 +39,12 @@ Configuration Configuration::from(config::Document document) {
   c.training.read(training);
   auto evaluation = root.section("evaluation", "how systems are compared");
   c.evaluation.read(evaluation);
+  item_index::IndexOptions index_options;
+  auto index = root.optional_section("index",
+                                     "how items are searched; where it is there, export puts an index into "
+                                     "the bundle");
+  index_options.read(index);
+  if (root.has("index")) c.index = index_options;
   auto recommend = root.section("recommend", "batch recommendations");
   c.recommend.read(recommend);
   auto output = root.section("output", "where results go");

@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/section.h"
 #include "dataset/prepare.h"
 #include "evaluation/evaluate.h"
+#include "item_index/index_options.h"
 #include "models/gru_session.h"
 #include "recommend/recommend.h"
 #include "report/report.h"
@@ -25,6 +27,7 @@ struct Configuration {
   models::GruSessionOptions model;
   training::TrainingOptions training;
   evaluation::EvaluationOptions evaluation;
+  std::optional<item_index::IndexOptions> index;  ///< where the file has the section
   recommend::RecommendOptions recommend;
   report::OutputOptions output;
   std::string resolved;  ///< the configuration as YAML, defaults filled in

@@ -5,10 +5,12 @@
 #include <memory>
 
 #include "cli/command.h"
+#include "cli/index_source.h"
 #include "cli/run_directory.h"
 #include "model_file/bundle.h"
 #include "support/errors.h"
 #include "support/storage.h"
+#include "support/threads.h"
 #include "torchscript/author.h"
 
 namespace segue::cli {
@@ -90,6 +92,7 @@ Json bundle_manifest(const RunDirectory& run) {
   manifest["max_length"] = configuration.training.max_length;
   manifest["data"] = form_of_events(configuration.data.source);
   manifest["recommend"] = recommend_defaults(configuration.recommend, configuration.training.max_length);
+  if (configuration.index) manifest["index"] = configuration.index->to_json();
   manifest["evaluation"] = evaluation_defaults(configuration.evaluation);
   manifest["trained"] = {{"data_fingerprint", run.dataset.fingerprint()},
                          {"seed", configuration.seed},
@@ -108,6 +111,18 @@ model_file::ItemTables item_tables(const Dataset& dataset) {
                                {reinterpret_cast<const char*>(bytes.data()), bytes.size()}};
   }
   return items;
+}
+
+/// The vectors that lists are made of, in the order of items.txt.
+void put_index(const std::filesystem::path& directory, const RunDirectory& run) {
+  const at::NoGradGuard no_grad;
+  const auto vectors = run.model->item_vectors().contiguous();
+  const auto bias = run.model->output_bias();
+  item_index::NewItems items;
+  items.vectors = {vectors.const_data_ptr<float>(), vectors.size(0), vectors.size(1)};
+  if (bias.defined()) items.bias = bias.const_data_ptr<float>();
+  const int threads = run.configuration.threads;
+  add_index_to_bundle(directory, items, *run.configuration.index, threads > 0 ? threads : available_threads());
 }
 
 void claim(const std::filesystem::path& out, bool overwrite) {
@@ -139,6 +154,7 @@ void run_export(const ExportArguments& arguments, const GlobalOptions& global) {
     torchscript::write_model(*run.model, directory / "model.pt", items.to_text());
     model_file::write_bundle_files(directory, bundle_manifest(run), items, run.dataset.pipeline(), weights,
                                    item_tables(run.dataset));
+    if (run.configuration.index) put_index(directory, run);
   });
   print_result(global, {{"bundle", arguments.out},
                         {"items", items.size()},

@@ -48,7 +48,7 @@ void add_inspect(CLI::App& app, GlobalOptions& global) {
   const auto arguments = std::make_shared<Arguments>();
   auto* command = app.add_subcommand("inspect", "Say what a file or folder of Segue's holds, and check it");
   command->add_option("path", arguments->path,
-                      "Prepared dataset, run directory, checkpoint, bundle or recommendations");
+                      "Prepared dataset, run directory, checkpoint, bundle, index or recommendations");
   command->add_flag("--config-keys", arguments->config_keys, "Print every configuration key, as a Markdown table");
   command->callback([arguments, &global] {
     if (arguments->config_keys) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "dataset/dataset.h"
+#include "item_index/item_index.h"
 #include "model_file/bundle.h"
 #include "model_file/safetensors.h"
 #include "support/errors.h"
@@ -72,10 +73,25 @@ Json inspect_bundle(const fs::path& path) {
   const auto bundle = model_file::Bundle::open(path);
   Json result = {{"kind", "bundle"}, {"path", path.string()}, {"checksums", "good"}};
   result["items"] = bundle.items.size();
+  result["index"] = fs::exists(path / "index") ? "index" : "none: segue index build " + path.string();
   result["tensors"] = bundle.weights->tensors().size();
   result["features"] = names_of(bundle.pipeline);
   result["item_features"] = names_of(bundle.item_pipeline);
   add_facts(bundle.manifest, result["manifest"]);
+  return result;
+}
+
+Json inspect_index(const fs::path& path) {
+  const auto index = item_index::ItemIndex::open(path);
+  const auto& manifest = index.manifest();
+  Json result = {{"kind", item_index::kIndexFormat}, {"path", path.string()}, {"checksums", "good"}};
+  result["items"] = index.n_items();
+  result["removed_rows"] = index.removed_rows().size();
+  result["segments"] = index.segments().size();
+  std::uint64_t bytes = manifest.removed ? manifest.removed->bytes : 0;
+  for (const auto& segment : manifest.segments) bytes += segment.bytes;
+  result["bytes"] = bytes;
+  add_facts(manifest.to_json(), result["manifest"]);
   return result;
 }
 
@@ -134,6 +150,7 @@ Json inspect_artefact(const fs::path& path) {
     const Json manifest = read_json(path / "manifest.json");
     const auto format = json_get<std::string>(manifest, "format", (path / "manifest.json").string());
     if (format == "segue bundle") return inspect_bundle(path);
+    if (format == item_index::kIndexFormat) return inspect_index(path);
     if (format == "segue dataset" || format == "segue prepared dataset") return inspect_dataset(path);
     if (holds_shards(path)) return inspect_recommendations(path);
     Json result = {{"kind", format}, {"path", path.string()}};
@@ -143,9 +160,8 @@ Json inspect_artefact(const fs::path& path) {
     return inspect_recommendations(path);
   }
   throw DataError(path.string() +
-                  ": nothing of Segue's; expected a prepared dataset, a run directory, a .safetensors file, a bundle "
-                  "or a folder of "
-                  "recommendations");
+                  ": nothing of Segue's; expected a prepared dataset, a run directory, a .safetensors file, a bundle, "
+                  "an index or a folder of recommendations");
 }
 
 }  // namespace segue::cli

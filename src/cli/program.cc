@@ -87,6 +87,7 @@ Program::Program()
   add_train(*app, global);
   add_evaluate(*app, global);
   add_export(*app, global);
+  add_index(*app, global);
   add_recommend(*app, global);
   add_report(*app, global);
   add_inspect(*app, global);

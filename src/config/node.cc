@@ -141,6 +141,7 @@ void Section::Node::find_paths(const std::string& key, std::vector<std::string>&
 void Section::Node::emit(YAML::Emitter& out) const {
   out << YAML::BeginMap;
   for (const Entry& entry : entries) {
+    if (entry.left_out) continue;
     out << YAML::Key << entry.key << YAML::Value;
     switch (entry.kind) {
       case Entry::Kind::kScalar: out << entry.scalar; break;

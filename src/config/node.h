@@ -22,7 +22,8 @@ struct Section::Node {
     Kind kind = Kind::kScalar;
     std::string key;
     KeyInfo info;
-    bool missing = false;  ///< required, and not there
+    bool missing = false;   ///< required, and not there
+    bool left_out = false;  ///< of the resolved configuration
     std::string scalar;
     std::vector<std::string> elements;
     std::vector<std::pair<std::string, std::string>> words;

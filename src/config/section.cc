@@ -168,6 +168,12 @@ Section Section::section(const std::string& key, const std::string& meaning) {
   return Section(entry->nodes.front());
 }
 
+Section Section::optional_section(const std::string& key, const std::string& meaning) {
+  Section made = section(key, meaning);
+  node_->note(key, Node::Entry::Kind::kSection, "section", {}).first->left_out = !has(key);
+  return made;
+}
+
 std::vector<Section> Section::list(const std::string& key, const std::string& meaning) {
   const Value* found = node_->find(key);
   if (found != nullptr && found->kind != Kind::kList && found->kind != Kind::kNull) {

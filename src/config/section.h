@@ -58,6 +58,8 @@ class Section {
 
   /// A nested mapping; empty (all defaults) when absent.
   Section section(const std::string& key, const std::string& meaning);
+  /// The same for one whose presence means something: where it is absent, Document::resolved() leaves it out.
+  Section optional_section(const std::string& key, const std::string& meaning);
   /// A list of mappings; when describing, one element with all defaults, shown as "key[].".
   std::vector<Section> list(const std::string& key, const std::string& meaning);
   /// A mapping whose keys are the user's own words (column name -> something).

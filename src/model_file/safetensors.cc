@@ -19,11 +19,12 @@ constexpr std::size_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the format's own limit
 constexpr std::size_t kAlignment = 64;
 constexpr const char* kMetadataKey = "__metadata__";
-constexpr std::array<std::pair<DType, const char*>, 6> kDTypeNames = {{{DType::kF32, "F32"},
+constexpr std::array<std::pair<DType, const char*>, 7> kDTypeNames = {{{DType::kF32, "F32"},
                                                                        {DType::kBF16, "BF16"},
                                                                        {DType::kF16, "F16"},
                                                                        {DType::kI64, "I64"},
                                                                        {DType::kI32, "I32"},
+                                                                       {DType::kI8, "I8"},
                                                                        {DType::kU8, "U8"}}};
 
 const char* name_of(DType dtype) {
@@ -132,6 +133,7 @@ std::size_t size_of(DType dtype) {
     case DType::kF16: return 2;
     case DType::kI64: return 8;
     case DType::kI32: return 4;
+    case DType::kI8: return 1;
     case DType::kU8: return 1;
   }
   throw std::invalid_argument("no such dtype");
@@ -189,10 +191,9 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path
   }
 }
 
-const TensorBytes& SafetensorsFile::expect(const std::string& name, DType dtype,
-                                           const std::vector<std::int64_t>& shape) const {
+const TensorBytes& SafetensorsFile::expect(const std::string& name, DType dtype, const std::vector<std::int64_t>& shape,
+                                           const std::string& remedy) const {
   const auto found = tensors_.find(name);
-  const std::string remedy = "; the weights are of another model than its options say";
   if (found == tensors_.end()) throw DataError(path_.string() + ": the tensor '" + name + "' is missing" + remedy);
   const TensorBytes& tensor = found->second;
   bool fits = tensor.dtype == dtype && tensor.shape.size() == shape.size();
@@ -206,10 +207,13 @@ const TensorBytes& SafetensorsFile::expect(const std::string& name, DType dtype,
 
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, TensorBytes>& tensors,
                        const std::map<std::string, std::string>& metadata) {
+  std::vector<std::pair<std::string, TensorBytes>> ordered(tensors.begin(), tensors.end());
+  std::stable_sort(ordered.begin(), ordered.end(),
+                   [](const auto& a, const auto& b) { return size_of(a.second.dtype) > size_of(b.second.dtype); });
   Json header = Json::object();
   if (!metadata.empty()) header[kMetadataKey] = metadata;
   std::uint64_t offset = 0;
-  for (const auto& [name, tensor] : tensors) {
+  for (const auto& [name, tensor] : ordered) {
     std::uint64_t bytes = 0;
     if (name == kMetadataKey) throw std::invalid_argument("a tensor cannot be called __metadata__");
     if (!byte_count(tensor.shape, size_of(tensor.dtype), bytes) || bytes != tensor.bytes.size()) {
@@ -228,7 +232,7 @@ void write_safetensors(const std::filesystem::path& path, const std::map<std::st
   storage::write_file_with(path, [&](const std::filesystem::path& aside) {
     std::ofstream out(aside, std::ios::binary);
     out << length << text;
-    for (const auto& [name, tensor] : tensors) {
+    for (const auto& [name, tensor] : ordered) {
       out.write(tensor.bytes.data(), static_cast<std::streamsize>(tensor.bytes.size()));
     }
     out.close();

@@ -11,7 +11,7 @@
 
 namespace segue::model_file {
 
-enum class DType { kF32, kBF16, kF16, kI64, kI32, kU8 };
+enum class DType { kF32, kBF16, kF16, kI64, kI32, kI8, kU8 };
 
 /// A tensor in somebody else's memory, dense, row-major.
 struct TensorBytes {
@@ -28,9 +28,10 @@ class SafetensorsFile {
   [[nodiscard]] const std::map<std::string, TensorBytes>& tensors() const { return tensors_; }
   [[nodiscard]] const std::map<std::string, std::string>& metadata() const { return metadata_; }
   /// The tensor called `name`; DataError naming the file when it is missing or of another dtype or shape (-1: any
-  /// extent).
-  [[nodiscard]] const TensorBytes& expect(const std::string& name, DType dtype,
-                                          const std::vector<std::int64_t>& shape) const;
+  /// extent), and ending with `remedy`.
+  [[nodiscard]] const TensorBytes& expect(const std::string& name, DType dtype, const std::vector<std::int64_t>& shape,
+                                          const std::string& remedy = kOtherModel) const;
+  static constexpr const char* kOtherModel = "; the weights are of another model than its options say";
 
  private:
   std::filesystem::path path_;
@@ -39,8 +40,8 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
-/// Writes tensors in the order of their names, data aligned to 64 bytes by a padded header; atomic. Same input, same
-/// bytes.
+/// Writes tensors by falling size of their elements, then in the order of their names, so that each is aligned as its
+/// elements when mapped; data aligned to 64 bytes by a padded header; atomic. Same input, same bytes.
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, TensorBytes>& tensors,
                        const std::map<std::string, std::string>& metadata);
 

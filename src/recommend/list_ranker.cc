@@ -32,12 +32,32 @@ std::vector<std::int32_t> distinct_items(std::span<const std::int32_t> events, s
 
 }  // namespace
 
-ListRanker::ListRanker(const BundleModel& model, const ItemFilter& filter, std::int64_t max_length, std::int64_t k,
-                       bool hide_seen)
-    : model_(model), filter_(filter), max_length_(max_length), k_(k), hide_seen_(hide_seen) {
+ListRanker::ListRanker(const BundleModel& model, const item_index::ItemIndex* index, const ItemFilter& filter,
+                       std::int64_t max_length, std::int64_t k, bool hide_seen)
+    : model_(model), index_(index), filter_(filter), max_length_(max_length), k_(k), hide_seen_(hide_seen) {
+  if (index != nullptr) {
+    items_ = index->segments().front()->items();
+    return;
+  }
+  items_.vectors = {model.item_vectors.data(), model.model->n_items(), model.inference->vector_dim()};
+  items_.bias = model.output_bias.empty() ? nullptr : model.output_bias.data();
   if (model.model->n_items() < kernels::kLeastInt8Items || model.inference->vector_dim() > kernels::kInt8MaxDim) return;
-  int8_ = kernels::make_int8_items({model.item_vectors.data(), model.model->n_items(), model.inference->vector_dim()},
-                                   model.output_bias.empty() ? nullptr : model.output_bias.data(), available_threads());
+  int8_ = kernels::make_int8_items(items_.vectors, items_.bias, available_threads());
+}
+
+void ListRanker::search(kernels::MatrixView<const float> queries, const kernels::ItemLists& listed,
+                        std::span<std::int32_t> items, std::span<float> scores) const {
+  const kernels::MatrixView<float> best{scores.data(), queries.n_rows, k_};
+  const kernels::MatrixView<std::int32_t> rows{items.data(), queries.n_rows, k_};
+  if (index_ != nullptr) {
+    index_->segments().front()->top_k(queries, filter_.words(), listed, k_, index_->manifest().probes, best, rows, {});
+    return;
+  }
+  kernels::ItemMatrix matrix = items_;
+  matrix.allowed = filter_.words();
+  const kernels::Int8Items int8 = int8_.view();
+  if (int8.n_items > 0) matrix.int8 = &int8;
+  kernels::top_k(queries, matrix, listed, k_, best, rows, {kernels::Device::Kind::kCpu, 1, nullptr});
 }
 
 std::vector<float> ListRanker::session_vectors(const HistoryChunk& chunk, std::size_t first, std::size_t n) const {
@@ -96,18 +116,9 @@ void ListRanker::rank(const HistoryChunk& chunk, std::size_t first, std::size_t 
     }
     offsets.push_back(static_cast<std::int64_t>(listed.size()));
   }
-  kernels::ItemMatrix matrix;
-  matrix.vectors = {model_.item_vectors.data(), n_items, dim};
-  matrix.bias = model_.output_bias.empty() ? nullptr : model_.output_bias.data();
-  matrix.allowed = filter_.words();
-  const kernels::Int8Items int8 = int8_.view();
-  if (int8.n_items > 0) matrix.int8 = &int8;
   kernels::ItemLists lists;
   if (!listed.empty()) lists = {offsets.data(), listed.data()};
-  kernels::Device device;
-  device.n_threads = 1;
-  kernels::top_k({queries.data(), n_queries, dim}, matrix, lists, k_, {scores.data(), n_queries, k_},
-                 {items.data(), n_queries, k_}, device);
+  search({queries.data(), n_queries, dim}, lists, items, scores);
   if (!adjust) return;
 
   // The listed items were left out above: they are scored by the definition and their weight, and merged in.
@@ -125,7 +136,7 @@ void ListRanker::rank(const HistoryChunk& chunk, std::size_t first, std::size_t 
       const auto item = listed[static_cast<std::size_t>(i)];
       if (!filter_.allows(item)) continue;
       const float score =
-          kernels::defined_score(query, matrix.vectors, item, matrix.bias == nullptr ? 0.0F : matrix.bias[item]) +
+          kernels::defined_score(query, items_.vectors, item, items_.bias == nullptr ? 0.0F : items_.bias[item]) +
           model_.visited_weights[item == current ? 0 : 1];
       if (!std::isnan(score) && score != kernels::kMaskedScore) merged.push_back({score, item});
     }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "recommend/bundle_index.h"
 #include "recommend/bundle_model.h"
 #include "recommend/history_reader.h"
 #include "recommend/item_filter.h"
@@ -44,10 +45,12 @@ struct Plan {
 };
 
 /// Equal for two runs that write the same bytes.
-Json identity_of(const model_file::Bundle& bundle, const std::vector<std::filesystem::path>& files,
-                 const events::SourceOptions& source, const RecommendOptions& options, const Plan& plan) {
+Json identity_of(const model_file::Bundle& bundle, const item_index::ItemIndex* index,
+                 const std::vector<std::filesystem::path>& files, const events::SourceOptions& source,
+                 const RecommendOptions& options, const Plan& plan) {
   Json identity = {{"format", "segue recommendations"}, {"version", 1}};
   identity["bundle"] = bundle.manifest.at("checksum");
+  if (index != nullptr) identity["index"] = index->manifest().to_json().at("checksum");
   identity["histories"] = plan.n_histories;
   identity["files"] = Json::array();
   for (const auto& file : files) {
@@ -162,15 +165,16 @@ Json recommend(const std::filesystem::path& bundle, const events::SourceOptions&
   if (filter.n_unknown() > 0)
     log_warning(with_thousands(filter.n_unknown()) + " ids of the allow and deny lists are unknown to the model");
   const std::int64_t k = std::min<std::int64_t>(options.k, items.size());
-  const ListRanker ranker(model, filter, options.max_length, k, options.hide_seen);
+  const auto index = open_bundle_index(bundle, model);
+  const ListRanker ranker(model, index.get(), filter, options.max_length, k, options.hide_seen);
 
   const auto files = events::expand_globs(histories);
   HistoryReader reader(files, source, model.bundle.pipeline, items, options.carry);
   const auto survey = survey_histories(files, source, reader.requests());
   const Plan plan{survey.n_histories, options.shard_histories,
                   std::clamp<std::int64_t>(kScoresPerBlock / k, kHistoriesPerBatch, kHistoriesPerBlock)};
-  const OutputDirectory directory(out, identity_of(model.bundle, files, source, options, plan), plan.n_shards(),
-                                  options.format, existing);
+  const OutputDirectory directory(out, identity_of(model.bundle, index.get(), files, source, options, plan),
+                                  plan.n_shards(), options.format, existing);
   const ShardSchema schema{options.format, survey.sequence_is_integer, options.carry};
   Counts counts;
   const bool was_finished = directory.finished();

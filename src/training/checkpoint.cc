@@ -18,6 +18,7 @@ model_file::DType dtype_of(const at::Tensor& tensor, const std::string& name) {
     case at::kHalf: return model_file::DType::kF16;
     case at::kLong: return model_file::DType::kI64;
     case at::kInt: return model_file::DType::kI32;
+    case at::kChar: return model_file::DType::kI8;
     case at::kByte: return model_file::DType::kU8;
     default: throw std::invalid_argument("checkpoint: tensor '" + name + "' has a type that checkpoints do not hold");
   }
@@ -30,6 +31,7 @@ at::ScalarType scalar_type_of(model_file::DType dtype) {
     case model_file::DType::kF16: return at::kHalf;
     case model_file::DType::kI64: return at::kLong;
     case model_file::DType::kI32: return at::kInt;
+    case model_file::DType::kI8: return at::kChar;
     case model_file::DType::kU8: return at::kByte;
   }
   throw std::invalid_argument("checkpoint: unknown type");

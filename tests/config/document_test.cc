@@ -218,5 +218,25 @@ TEST(Section, FailPointsToTheValue) {
   EXPECT_EQ(message("c"), "c.yaml:2:3: data.c: no");
 }
 
+TEST(Document, AnOptionalSectionThatIsAbsentStaysAbsent) {
+  const auto resolved = [](Document document) {
+    Section root = document.root();
+    Section index = root.optional_section("index", "how items are searched");
+    std::int64_t lists = 3;
+    index.read("lists", lists, {.meaning = "how many"});
+    document.finish();
+    return document.resolved();
+  };
+  EXPECT_THAT(resolved(Document::parse("{}", "c.yaml")), testing::Not(HasSubstr("index")));
+  EXPECT_THAT(resolved(Document::parse("index:", "c.yaml")), HasSubstr("lists: 3"));
+  EXPECT_THAT(resolved(Document::parse("{}", "c.yaml", {"index.lists=4"})), HasSubstr("lists: 4"));
+  // What it would hold is known all the same.
+  EXPECT_THAT([&] { resolved(Document::parse("indx: {}", "c.yaml")); },
+              testing::ThrowsMessage<ConfigError>(HasSubstr("did you mean 'index'?")));
+  Document described = Document::describe();
+  described.root().optional_section("index", "how items are searched");
+  EXPECT_EQ(described.keys().size(), 1u);
+}
+
 }  // namespace
 }  // namespace segue::config

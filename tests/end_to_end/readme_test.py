@@ -1,4 +1,4 @@
-"""README's "Your own file" word for word: its YAML and its commands, on files of the form it describes."""
+"""README's "Your own file" and "Your own vectors" word for word: its YAML and its commands, on files of the form it describes."""
 import csv
 import datetime
 import os
@@ -12,6 +12,7 @@ import unittest
 import pyarrow
 import pyarrow.parquet
 
+from npy import read_npy, write_npy
 from program import PROGRAM, SOURCE, code_blocks, environment, good
 
 README = (SOURCE / "README.md").read_text()
@@ -46,6 +47,15 @@ def write_trips(path, n_trips=300):
     pyarrow.parquet.write_table(pyarrow.table(columns), path)
 
 
+def run_script(script, work):
+    """One block of README in the folder `work`, with the program under its name; the finished process."""
+    (work / "bin").mkdir(exist_ok=True)
+    if not (work / "bin" / "segue").exists():
+        (work / "bin" / "segue").symlink_to(PROGRAM)
+    return subprocess.run(["bash", "-euc", script], cwd=work, capture_output=True, text=True, check=False,
+                          env=environment(PATH=f"{work / 'bin'}:{os.environ['PATH']}"))
+
+
 class ReadmeTest(unittest.TestCase):
     def test_your_own_file_word_for_word(self):
         configs = [text for heading, text in code_blocks(README, "yaml") if heading == SECTION]
@@ -55,14 +65,11 @@ class ReadmeTest(unittest.TestCase):
             work = pathlib.Path(directory)
             write_clicks(work / "clicks.csv")
             write_trips(work / "trips.parquet")
-            (work / "bin").mkdir()
-            (work / "bin" / "segue").symlink_to(PROGRAM)
             for config, script in zip(configs, scripts):
                 self.assertLessEqual(len(config.splitlines()), 11, "ten lines and a comment")
                 name = re.match(r"# (\S+\.yaml)", config).group(1)
                 (work / name).write_text(config)
-                done = subprocess.run(["bash", "-euc", script], cwd=work, capture_output=True, text=True, check=False,
-                                      env=environment(PATH=f"{work / 'bin'}:{os.environ['PATH']}"))
+                done = run_script(script, work)
                 self.assertEqual(done.returncode, 0, f"{script}\n{done.stdout}\n{done.stderr}")
                 out = work / re.search(r"recommend .*--out (\S+)", script).group(1)
                 self.assertTrue((out / "_SUCCESS").exists())
@@ -71,6 +78,22 @@ class ReadmeTest(unittest.TestCase):
                 # Ids come back as they went in.
                 is_integer = pyarrow.types.is_integer(table.schema.field("item").type)
                 self.assertEqual(is_integer, name.startswith("clicks"))
+
+    def test_your_own_vectors_word_for_word(self):
+        (script,) = [text for heading, text in code_blocks(README, "sh") if heading == "Your own vectors"]
+        with tempfile.TemporaryDirectory() as directory:
+            work = pathlib.Path(directory)
+            write_npy(work / "items.npy", [1.0, 0, 0, 1, 2, 0], (3, 2))
+            write_npy(work / "more.npy", [3.0, 0], (1, 2))
+            write_npy(work / "queries.npy", [1.0, 0, 0, 2], (2, 2))
+            write_npy(work / "gone.npy", [2], (1,), "<i8")
+            done = run_script(script, work)
+            self.assertEqual(done.returncode, 0, f"{script}\n{done.stdout}\n{done.stderr}")
+            shape, ids = read_npy(work / "lists" / "ids.npy")
+            self.assertEqual((shape, list(ids)), ((2, 10), [2, 0, 1] + [-1] * 7 + [1, 0, 2] + [-1] * 7))
+            self.assertEqual(list(read_npy(work / "lists" / "scores.npy")[1])[:3], [2, 1, 0])
+            inspected = good("inspect", work / "index", "--json").json
+            self.assertEqual((inspected["items"], inspected["segments"], inspected["removed_rows"]), (3, 1, 0))
 
     def test_the_exit_codes_stand_as_the_program_has_them(self):
         header = (SOURCE / "src" / "support" / "errors.h").read_text()

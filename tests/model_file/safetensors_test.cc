@@ -64,13 +64,13 @@ TEST_F(SafetensorsTest, BytesAreThoseThatPythonPacks) {
   write_safetensors(
       path_, {{"b", {DType::kI64, {1}, {reinterpret_cast<const char*>(&b), 8}}}, {"a", {DType::kF32, {2, 2}, a}}},
       {{"k", "v"}});
-  // By Python: struct.pack('<Q', len(header)) + header + struct.pack('<4fq', 1, -2, .5, 3, -5), header padded with
-  // blanks.
+  // By Python: struct.pack('<Q', len(header)) + header + struct.pack('<q4f', -5, 1, -2, .5, 3), header padded with
+  // blanks; the larger elements first.
   const std::string header =
-      R"({"__metadata__":{"k":"v"},"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"b":{"dtype":"I64","shape":[1],"data_offsets":[16,24]}})";
+      R"({"__metadata__":{"k":"v"},"b":{"dtype":"I64","shape":[1],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[2,2],"data_offsets":[8,24]}})";
   std::string expected("\xb8\0\0\0\0\0\0\0", 8);
   expected += header + std::string(184 - header.size(), ' ');
-  expected += std::string("\0\0\x80?\0\0\0\xc0\0\0\0?\0\0@@", 16) + std::string("\xfb\xff\xff\xff\xff\xff\xff\xff", 8);
+  expected += std::string("\xfb\xff\xff\xff\xff\xff\xff\xff", 8) + std::string("\0\0\x80?\0\0\0\xc0\0\0\0?\0\0@@", 16);
   EXPECT_EQ(storage::read_file(path_), expected);
 }
 
@@ -88,6 +88,7 @@ TEST_F(SafetensorsTest, RoundTrip) {
   for (const auto& [name, tensor] : tensors) {
     const auto& read = file.expect(name, tensor.dtype, tensor.shape);
     EXPECT_EQ(read.bytes, tensor.bytes) << name;
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(read.bytes.data()) % size_of(read.dtype), 0u) << name;
   }
   EXPECT_EQ(file.metadata().at("segue"), R"({"step": 3})");
   EXPECT_EQ(storage::read_file(path_).find("  ") == std::string::npos, false);

@@ -1,0 +1,131 @@
+#include "item_index/segment.h"
+
+#include <stdexcept>
+#include <string>
+
+#include "item_index/index_manifest.h"
+#include "item_index/scan_tensors.h"
+
+namespace segue::item_index {
+namespace {
+
+using model_file::DType;
+
+constexpr const char* kVectors = "vectors";
+constexpr const char* kScales = "scales";
+constexpr const char* kBias = "bias";
+constexpr const char* kIds = "ids";
+constexpr const char* kInt8 = "int8";
+
+DType stored_type(kernels::DType dtype) {
+  switch (dtype) {
+    case kernels::DType::kFloat32: return DType::kF32;
+    case kernels::DType::kBFloat16: return DType::kBF16;
+    case kernels::DType::kFloat16: return DType::kF16;
+    case kernels::DType::kInt8: return DType::kI8;
+  }
+  throw std::invalid_argument("no such dtype of vectors");
+}
+
+}  // namespace
+
+void write_segment(const std::filesystem::path& path, const SegmentContent& content,
+                   const std::optional<kernels::IvfOptions>& lists, int n_threads) {
+  const std::int64_t n = content.vectors.n_rows, dim = content.vectors.n_cols;
+  if (static_cast<std::int64_t>(content.ids.size()) != n)
+    throw std::invalid_argument("write_segment: an id per vector");
+  const auto& vectors = content.vectors;
+  if (vectors.stride() != dim) throw std::invalid_argument("write_segment: vectors must be dense");
+  const auto bytes = [](const auto* data, std::int64_t count) {
+    return std::string_view(reinterpret_cast<const char*>(data), static_cast<std::size_t>(count) * sizeof(*data));
+  };
+  Tensors tensors;
+  tensors[kVectors] = {stored_type(vectors.dtype),
+                       {n, dim},
+                       bytes(static_cast<const char*>(vectors.data), n * dim * kernels::bytes_of(vectors.dtype))};
+  if (vectors.scales != nullptr) tensors[kScales] = {DType::kF32, {n}, bytes(vectors.scales, n)};
+  tensors[kIds] = {DType::kI64, {n}, bytes(content.ids.data(), n)};
+  if (content.bias != nullptr) tensors[kBias] = {DType::kF32, {n}, bytes(content.bias, n)};
+  kernels::Int8ItemArrays int8;
+  kernels::IvfItemArrays ivf;
+  const bool is_int8 = vectors.dtype == kernels::DType::kInt8;  // it needs no copy
+  if (lists) {
+    ivf = kernels::make_ivf_items(vectors, content.bias, *lists, n_threads);
+    add_ivf_tensors(ivf, tensors);
+  } else if (n >= kernels::kLeastInt8Items && dim <= kernels::kInt8MaxDim && !is_int8) {
+    int8 = kernels::make_int8_items(vectors, content.bias, n_threads);
+    add_int8_tensors(kInt8, int8, tensors);
+  }
+  model_file::write_safetensors(path, tensors, {{"format", "segment of a segue item index"}});
+}
+
+Segment::Segment(const std::filesystem::path& path, std::int64_t n_rows, std::int64_t dim, kernels::DType dtype)
+    : file_(path) {
+  const auto data = [&](const char* name, DType type, const std::vector<std::int64_t>& shape) {
+    return file_.expect(name, type, shape, kIndexRemedy).bytes.data();
+  };
+  const bool scaled = dtype == kernels::DType::kInt8;
+  const char* scales = scaled ? data(kScales, DType::kF32, {n_rows}) : nullptr;
+  items_.vectors = {
+      data(kVectors, stored_type(dtype), {n_rows, dim}), dtype, n_rows, dim, 0, reinterpret_cast<const float*>(scales)};
+  ids_ = {reinterpret_cast<const std::int64_t*>(data(kIds, DType::kI64, {n_rows})), static_cast<std::size_t>(n_rows)};
+  const bool has_bias = file_.tensors().contains(kBias);
+  if (has_bias) items_.bias = reinterpret_cast<const float*>(data(kBias, DType::kF32, {n_rows}));
+  if (has_ivf_tensors(file_)) {
+    ivf_ = ivf_of(file_, path, n_rows, dim, has_bias);
+    items_.int8 = &ivf_.lists;  // an exact scan reads them all
+  } else if (has_int8_tensors(kInt8, file_)) {
+    int8_ = int8_of(kInt8, file_, path, n_rows, dim, has_bias);
+    items_.int8 = &int8_;
+  }
+}
+
+void Segment::top_k(kernels::MatrixView<const float> queries, const std::uint32_t* allowed,
+                    const kernels::ItemLists& excluded, std::int64_t k, std::int64_t probes,
+                    kernels::MatrixView<float> scores, kernels::MatrixView<std::int32_t> rows,
+                    const kernels::Device& device) const {
+  if (device.kind == kernels::Device::Kind::kCuda)
+    return top_k_on_device(queries, allowed, excluded, k, scores, rows, device);
+  kernels::ItemMatrix items = items_;
+  items.allowed = allowed;
+  if (probes > 0 && probes < n_lists())
+    kernels::ivf_top_k(queries, items, ivf_, excluded, k, probes, scores, rows, device);
+  else
+    kernels::top_k(queries, items, excluded, k, scores, rows, device);
+}
+
+kernels::ItemMatrix Segment::items_on_device() const {
+  const auto& vectors = items_.vectors;
+  if (vectors.dtype != kernels::DType::kFloat32)
+    throw kernels::DeviceFailure(std::string("the CUDA kernels search float32 vectors, and these are ") +
+                                 kernels::name_of(vectors.dtype) + ": choose the CPU");
+  std::call_once(copied_, [&] {
+    device_vectors_ = {static_cast<const float*>(vectors.data), vectors.n_rows * vectors.n_cols};
+    if (items_.bias != nullptr) device_bias_ = {items_.bias, vectors.n_rows};
+  });
+  kernels::ItemMatrix items;
+  items.vectors = {device_vectors_.data(), vectors.n_rows, vectors.n_cols};
+  items.bias = device_bias_.data();
+  return items;
+}
+
+void Segment::top_k_on_device(kernels::MatrixView<const float> queries, const std::uint32_t* allowed,
+                              const kernels::ItemLists& excluded, std::int64_t k, kernels::MatrixView<float> scores,
+                              kernels::MatrixView<std::int32_t> rows, const kernels::Device& device) const {
+  const std::int64_t n_queries = queries.n_rows;
+  auto items = items_on_device();
+  const DeviceArray<std::uint32_t> words(allowed, allowed == nullptr ? 0 : (n_rows() + 31) / 32);
+  items.allowed = words.data();
+  const DeviceArray<float> asked(queries.data, n_queries * queries.n_cols);
+  const bool has_lists = excluded.offsets != nullptr;
+  const DeviceArray<std::int64_t> offsets(excluded.offsets, has_lists ? n_queries + 1 : 0);
+  const DeviceArray<std::int32_t> hidden(excluded.items, has_lists ? excluded.offsets[n_queries] : 0);
+  const DeviceArray<float> best(n_queries * k);
+  const DeviceArray<std::int32_t> found(n_queries * k);
+  kernels::top_k({asked.data(), n_queries, queries.n_cols}, items, {offsets.data(), hidden.data()}, k,
+                 {best.data(), n_queries, k}, {found.data(), n_queries, k}, device);
+  best.copy_to(scores.data);
+  found.copy_to(rows.data);
+}
+
+}  // namespace segue::item_index
