@@ -20,9 +20,8 @@ float query_norm(const float* query, std::int64_t dim);
 namespace reference {
 void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
            MatrixView<float> scores, MatrixView<std::int32_t> rows);
-void ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const IvfItems& ivf,
-               const ItemLists& excluded, std::int64_t k, std::int64_t n_probes, MatrixView<float> scores,
-               MatrixView<std::int32_t> rows);
+void ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const IvfItems& ivf, const ItemLists& excluded,
+               std::int64_t k, std::int64_t n_probes, MatrixView<float> scores, MatrixView<std::int32_t> rows);
 void select_top_k(MatrixView<const float> scores, std::int64_t k, MatrixView<float> best,
                   MatrixView<std::int32_t> columns);
 void score_all(MatrixView<const float> queries, const ItemMatrix& items, MatrixView<float> scores);
@@ -37,9 +36,9 @@ bool sparse_top_k(MatrixView<const float> queries, const ItemMatrix& items, cons
 /// The same by the int8 copy of the items; false, and nothing done, where a query is not finite.
 bool int8_top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
                 MatrixView<float> scores, MatrixView<std::int32_t> rows, int n_threads);
-void ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const IvfItems& ivf,
-               const ItemLists& excluded, std::int64_t k, std::int64_t n_probes, MatrixView<float> scores,
-               MatrixView<std::int32_t> rows, int n_threads);
+void ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const IvfItems& ivf, const ItemLists& excluded,
+               std::int64_t k, std::int64_t n_probes, MatrixView<float> scores, MatrixView<std::int32_t> rows,
+               int n_threads);
 void select_top_k(MatrixView<const float> scores, std::int64_t k, MatrixView<float> best,
                   MatrixView<std::int32_t> columns, int n_threads);
 void score_all(MatrixView<const float> queries, const ItemMatrix& items, MatrixView<float> scores, int n_threads);

@@ -52,9 +52,8 @@ struct Int8ItemArrays {
   std::int64_t n_items = 0, dim = 0;
 
   [[nodiscard]] Int8Items view() const {
-    return {n_items,       dim,         static_cast<std::int64_t>(blocks.size()),
-            panels.data(), firsts.data(), rows.data(), bias.empty() ? nullptr : bias.data(),
-            blocks.data()};
+    return {n_items,       dim,         static_cast<std::int64_t>(blocks.size()), panels.data(),
+            firsts.data(), rows.data(), bias.empty() ? nullptr : bias.data(),     blocks.data()};
   }
 };
 
@@ -66,8 +65,7 @@ Int8ItemArrays make_int8_items(const ItemVectors& vectors, const float* bias, in
 /// The same in groups: blocks hold items of one group only, groups follow each other.
 /// @param groups        [n_items] group of each item, 0 .. n_groups - 1; nullptr: one group
 /// @param first_blocks  receives [n_groups + 1]: the blocks of each group
-Int8ItemArrays make_grouped_int8_items(const ItemVectors& vectors, const float* bias,
-                                       const std::int32_t* groups, std::int64_t n_groups, int n_threads,
-                                       std::vector<std::int64_t>& first_blocks);
+Int8ItemArrays make_grouped_int8_items(const ItemVectors& vectors, const float* bias, const std::int32_t* groups,
+                                       std::int64_t n_groups, int n_threads, std::vector<std::int64_t>& first_blocks);
 
 }  // namespace segue::kernels

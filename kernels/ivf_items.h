@@ -17,8 +17,8 @@ namespace segue::kernels {
 /// for the same recall. Promises are made by int8 alone, exact sums of integers, so that every machine has the same.
 struct IvfItems {
   std::int64_t n_lists = 0;
-  Int8Items promises;  ///< [n_lists] of dim + 1: mean of a list's items, and twice the root mean square of their distance
-                       ///< from it, by dimension; the bias is their mean bias
+  Int8Items promises;  ///< [n_lists] of dim + 1: mean of a list's items, and twice the root mean square of their
+                       ///< distance from it, by dimension; the bias is their mean bias
   const std::int64_t* first_blocks = nullptr;  ///< [n_lists + 1] where a list's blocks begin in `lists`
   Int8Items lists;                             ///< of the items
 };
@@ -28,9 +28,7 @@ struct IvfItemArrays {
   Int8ItemArrays promises, lists;
   std::vector<std::int64_t> first_blocks;
 
-  [[nodiscard]] IvfItems view() const {
-    return {promises.n_items, promises.view(), first_blocks.data(), lists.view()};
-  }
+  [[nodiscard]] IvfItems view() const { return {promises.n_items, promises.view(), first_blocks.data(), lists.view()}; }
 };
 
 struct IvfOptions {
@@ -47,17 +45,16 @@ struct IvfOptions {
 /// @param vectors  float32, bfloat16 or float16
 /// @param bias     [n_items] or nullptr
 /// @throws std::invalid_argument  as make_int8_items, and for options out of range
-IvfItemArrays make_ivf_items(const ItemVectors& vectors, const float* bias, const IvfOptions& options,
-                             int n_threads);
+IvfItemArrays make_ivf_items(const ItemVectors& vectors, const float* bias, const IvfOptions& options, int n_threads);
 
 /// top_k() over the items of the `n_probes` lists that promise most to each query; of equal promises the lower list. A
-/// query whose norm overflows float32 finds nothing. The same ids and bits on every machine, thread count and batch; threads share the
-/// queries.
+/// query whose norm overflows float32 finds nothing. The same ids and bits on every machine, thread count and batch;
+/// threads share the queries.
 /// @param items     what `ivf` was made of; its `int8` is not looked at
 /// @param n_probes  1 .. n_lists and beyond: then the result is that of top_k()
 /// @throws std::invalid_argument  as top_k, and n_probes < 1, lists of other items;  DeviceFailure  CUDA
-void ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const IvfItems& ivf,
-               const ItemLists& excluded, std::int64_t k, std::int64_t n_probes, MatrixView<float> scores,
-               MatrixView<std::int32_t> rows, const Device& device);
+void ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const IvfItems& ivf, const ItemLists& excluded,
+               std::int64_t k, std::int64_t n_probes, MatrixView<float> scores, MatrixView<std::int32_t> rows,
+               const Device& device);
 
 }  // namespace segue::kernels

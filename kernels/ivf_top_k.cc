@@ -12,13 +12,14 @@ float query_norm(const float* query, std::int64_t dim) {
   return static_cast<float>(std::sqrt(squared_norm(query, dim)));
 }
 
-void ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const IvfItems& ivf,
-               const ItemLists& excluded, std::int64_t k, std::int64_t n_probes, MatrixView<float> scores,
-               MatrixView<std::int32_t> rows, const Device& device) {
+void ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const IvfItems& ivf, const ItemLists& excluded,
+               std::int64_t k, std::int64_t n_probes, MatrixView<float> scores, MatrixView<std::int32_t> rows,
+               const Device& device) {
   constexpr const char* kEntry = "ivf_top_k";
   require_search(queries, items, excluded, k, scores, rows, device, kEntry);
   if (n_probes < 1)
-    throw std::invalid_argument(std::string(kEntry) + ": n_probes is " + std::to_string(n_probes) + ", and must be 1 or more");
+    throw std::invalid_argument(std::string(kEntry) + ": n_probes is " + std::to_string(n_probes) +
+                                ", and must be 1 or more");
   if (ivf.lists.n_items != items.vectors.n_rows || ivf.lists.dim != items.vectors.n_cols ||
       (ivf.lists.bias == nullptr) != (items.bias == nullptr))
     throw std::invalid_argument(std::string(kEntry) + ": the lists are of other items, or differ in having a bias");

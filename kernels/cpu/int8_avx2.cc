@@ -102,8 +102,8 @@ float widen(Float16 value) { return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128
 
 /// The items side by side, so that their sums do not wait for each other.
 template <class T>
-void score_typed_rows(const float* query, const ItemVectors& vectors, const float* bias, const std::int32_t* rows, int n,
-                      float* out) {
+void score_typed_rows(const float* query, const ItemVectors& vectors, const float* bias, const std::int32_t* rows,
+                      int n, float* out) {
   const std::int64_t stride = vectors.row_stride == 0 ? vectors.n_cols : vectors.row_stride;
   const T* items[kPanel];
   float sums[kPanel];

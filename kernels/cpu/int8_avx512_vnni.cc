@@ -66,12 +66,14 @@ void scan_tile(const Int8Scan& scan) {
 
 void scan_block(const Int8Scan& scan) {
   switch (scan.n_queries) {
-    case 1: return scan_tile<1>(scan);
-    case 2: return scan_tile<2>(scan);
-    case 4: return scan_tile<4>(scan);
-    case 8: return scan_tile<8>(scan);
-    default: return scan_tile<kTileQueries>(scan);
+    case 1: scan_tile<1>(scan); break;
+    case 2: scan_tile<2>(scan); break;
+    case 4: scan_tile<4>(scan); break;
+    case 8: scan_tile<8>(scan); break;
+    default: scan_tile<kTileQueries>(scan);
   }
+  // Callers are compiled for SSE, whose instructions would wait for the upper halves of what is still under way here.
+  _mm256_zeroupper();
 }
 
 void nothing() {}
@@ -93,7 +95,8 @@ bool set_int8_limits_avx512(const Int8Limits& limits) {
   const __m512 least_error = _mm512_set1_ps(static_cast<float>(limits.dim + 2) * 0x1p-23F * bias_size + 1e-29F);
   unsigned useful = 0;
   for (int q = 0; q < limits.n_queries; q += kLanes) {
-    const auto real = static_cast<__mmask16>((1U << (limits.n_queries - q < kLanes ? limits.n_queries - q : kLanes)) - 1U);
+    const auto real =
+        static_cast<__mmask16>((1U << (limits.n_queries - q < kLanes ? limits.n_queries - q : kLanes)) - 1U);
     const __m512 threshold = _mm512_maskz_loadu_ps(real, limits.thresholds + q);
     const __m512 norm = _mm512_maskz_loadu_ps(real, limits.norms + q);
     const __m512 correction = _mm512_maskz_loadu_ps(real, limits.corrections + q);
@@ -119,13 +122,14 @@ bool set_int8_limits_avx512(const Int8Limits& limits) {
     const __m512 float_limit =
         _mm512_fnmadd_ps(rounding, _mm512_add_ps(magnitude, largest), _mm512_add_ps(lowest, offset));
     _mm512_storeu_ps(limits.float_limits + q, float_limit);
-    const __m512 bound = _mm512_fmadd_ps(
-        rounding, _mm512_fmadd_ps(_mm512_set1_ps(2.0F), largest, _mm512_set1_ps(bias_size)), error);
+    const __m512 bound =
+        _mm512_fmadd_ps(rounding, _mm512_fmadd_ps(_mm512_set1_ps(2.0F), largest, _mm512_set1_ps(bias_size)), error);
     _mm512_storeu_ps(limits.bounds + q, bound);
-    const __m512 most =
-        _mm512_fmadd_ps(_mm512_add_ps(size, _mm512_set1_ps(bias_size)), _mm512_set1_ps(1 + 1e-5F), _mm512_set1_ps(1e-29F));
+    const __m512 most = _mm512_fmadd_ps(_mm512_add_ps(size, _mm512_set1_ps(bias_size)), _mm512_set1_ps(1 + 1e-5F),
+                                        _mm512_set1_ps(1e-29F));
     useful |= _mm512_cmp_ps_mask(most, threshold, _CMP_NLT_UQ) & real;
   }
+  _mm256_zeroupper();  // as in scan_block
   return useful != 0;
 }
 

@@ -93,8 +93,8 @@ std::vector<std::int32_t> order_of(const std::int32_t* groups, const std::vector
   return order;
 }
 
-/// Cuts each group into blocks as equal as can be, and where elements become much smaller: they would share a scale that
-/// leaves nothing of them. @returns how many of the items, in their order, each block takes.
+/// Cuts each group into blocks as equal as can be, and where elements become much smaller: they would share a scale
+/// that leaves nothing of them. @returns how many of the items, in their order, each block takes.
 std::vector<std::int64_t> cut_groups(const std::vector<std::int64_t>& group_sizes,
                                      const std::vector<std::int32_t>& order, const std::vector<float>& largest,
                                      std::vector<std::int64_t>& first_blocks) {
@@ -110,9 +110,8 @@ std::vector<std::int64_t> cut_groups(const std::vector<std::int64_t>& group_size
       const std::int64_t n_blocks = (left + kInt8BlockItems - 1) / kInt8BlockItems;
       const std::int64_t most = std::min(left, padded((left + n_blocks - 1) / n_blocks));
       const float limit = largest[static_cast<std::size_t>(*begin)] * kMuchSmaller;
-      const auto end = std::partition_point(begin, begin + most, [&](std::int32_t row) {
-        return largest[static_cast<std::size_t>(row)] >= limit;
-      });
+      const auto end = std::partition_point(
+          begin, begin + most, [&](std::int32_t row) { return largest[static_cast<std::size_t>(row)] >= limit; });
       sizes.push_back(end - begin);
       begin = end;
     }
@@ -128,9 +127,8 @@ Int8ItemArrays make_int8_items(const ItemVectors& vectors, const float* bias, in
   return make_grouped_int8_items(vectors, bias, nullptr, 1, n_threads, first_blocks);
 }
 
-Int8ItemArrays make_grouped_int8_items(const ItemVectors& vectors, const float* bias,
-                                       const std::int32_t* groups, std::int64_t n_groups, int n_threads,
-                                       std::vector<std::int64_t>& first_blocks) {
+Int8ItemArrays make_grouped_int8_items(const ItemVectors& vectors, const float* bias, const std::int32_t* groups,
+                                       std::int64_t n_groups, int n_threads, std::vector<std::int64_t>& first_blocks) {
   if (vectors.dtype == DType::kInt8)
     throw std::invalid_argument("make_int8_items: the items are int8 already, and need no copy");
   require_well_formed(vectors, "make_int8_items");

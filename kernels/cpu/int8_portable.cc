@@ -54,8 +54,8 @@ float widen(BFloat16 value) { return to_float32(value); }
 float widen(Float16 value) { return to_float32(value); }
 
 template <class T>
-void score_typed_rows(const float* query, const ItemVectors& vectors, const float* bias, const std::int32_t* rows, int n,
-                      float* out) {
+void score_typed_rows(const float* query, const ItemVectors& vectors, const float* bias, const std::int32_t* rows,
+                      int n, float* out) {
   const std::int64_t stride = vectors.row_stride == 0 ? vectors.n_cols : vectors.row_stride;
   for (int i = 0; i < n; ++i) {
     const T* item = static_cast<const T*>(vectors.data) + rows[i] * stride;

@@ -116,8 +116,8 @@ void search_int8(MatrixView<const float> queries, const Int8Items& int8, const I
     all.set_k(k);
   });
   run_pass(search, tiles, {Pass::Blocks::kOthers}, scanners);
-  // The proof: k scores reach the guess, so it hid nothing that belongs in the list. Else the list so far bounds the next
-  // try.
+  // The proof: k scores reach the guess, so it hid nothing that belongs in the list. Else the list so far bounds the
+  // next try.
   std::vector<char> is_complete(n_queries);
   for_queries(n_queries, n_workers, [&](std::size_t q) {
     Nominees& found = complete(search, scanners, q);

@@ -28,10 +28,10 @@ void share(std::int64_t n, int n_threads, const ItemVectors& vectors, const Body
   });
 }
 
-/// The points that k-means sees, [n, dim + 1]: items, with a last dimension that makes them equally long (after Bachrach
-/// et al. 2014, "Speeding up the Xbox recommender system using a Euclidean transformation for inner-product spaces"), or
-/// with 0. Length is that of all but one item in a thousand: a single giant would drown the differences between all
-/// others. Items that are not finite become zeros.
+/// The points that k-means sees, [n, dim + 1]: items, with a last dimension that makes them equally long (after
+/// Bachrach et al. 2014, "Speeding up the Xbox recommender system using a Euclidean transformation for inner-product
+/// spaces"), or with 0. Length is that of all but one item in a thousand: a single giant would drown the differences
+/// between all others. Items that are not finite become zeros.
 std::vector<float> make_points(const ItemVectors& vectors, const std::vector<double>& norms, bool by_distance,
                                int n_threads) {
   std::vector<double> sorted = norms;
@@ -54,8 +54,7 @@ std::vector<float> make_points(const ItemVectors& vectors, const std::vector<dou
 std::vector<float> gather(MatrixView<const float> points, const std::vector<std::int32_t>& rows) {
   std::vector<float> gathered;
   gathered.reserve(rows.size() * static_cast<std::size_t>(points.n_cols));
-  for (const std::int32_t row : rows)
-    gathered.insert(gathered.end(), points.row(row), points.row(row) + points.n_cols);
+  for (const std::int32_t row : rows) gathered.insert(gathered.end(), points.row(row), points.row(row) + points.n_cols);
   return gathered;
 }
 
@@ -78,8 +77,8 @@ std::vector<std::int32_t> sample(std::int64_t n, std::int64_t n_sampled, std::ui
   return some;
 }
 
-/// The list of each point: k-means on a sample, then lists that came out long are cut by k-means of their own, as often as it
-/// takes.
+/// The list of each point: k-means on a sample, then lists that came out long are cut by k-means of their own, as often
+/// as it takes.
 std::vector<std::int32_t> assign_lists(MatrixView<const float> points, std::int64_t& n_lists, const IvfOptions& options,
                                        int n_threads) {
   const auto cluster = [&](MatrixView<const float> of, std::int64_t n_means, std::uint64_t seed) {
@@ -156,16 +155,15 @@ void describe_list(FloatRows& rows, std::size_t dim, const std::vector<double>& 
 
 }  // namespace
 
-IvfItemArrays make_ivf_items(const ItemVectors& vectors, const float* bias, const IvfOptions& options,
-                             int n_threads) {
+IvfItemArrays make_ivf_items(const ItemVectors& vectors, const float* bias, const IvfOptions& options, int n_threads) {
   if (options.n_lists < 0 || options.n_iterations < 1) {
-    throw std::invalid_argument("make_ivf_items: n_lists is " + std::to_string(options.n_lists) +
-                                " and n_iterations " + std::to_string(options.n_iterations) +
-                                "; they must be 0 or more, and 1 or more");
+    throw std::invalid_argument("make_ivf_items: n_lists is " + std::to_string(options.n_lists) + " and n_iterations " +
+                                std::to_string(options.n_iterations) + "; they must be 0 or more, and 1 or more");
   }
   require_well_formed(vectors, "make_ivf_items");
   if (vectors.dtype == DType::kInt8)
-    throw std::invalid_argument("make_ivf_items: lists hold an int8 copy, and are made of float32, bfloat16 or float16");
+    throw std::invalid_argument(
+        "make_ivf_items: lists hold an int8 copy, and are made of float32, bfloat16 or float16");
   const std::int64_t n = vectors.n_rows;
   const auto by_default = static_cast<std::int64_t>(4 * std::sqrt(static_cast<double>(n)));
   std::int64_t n_lists =

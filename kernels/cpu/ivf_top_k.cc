@@ -26,15 +26,13 @@ class Visits {
  public:
   Visits(MatrixView<const std::int32_t> probes, std::int64_t first_rank, std::int64_t last_rank, std::int64_t n_lists)
       : begins_(static_cast<std::size_t>(n_lists + 1)) {
-    for_each(probes, first_rank, last_rank, [&](std::int32_t list, std::int32_t) {
-      ++begins_[static_cast<std::size_t>(list) + 1];
-    });
+    for_each(probes, first_rank, last_rank,
+             [&](std::int32_t list, std::int32_t) { ++begins_[static_cast<std::size_t>(list) + 1]; });
     std::partial_sum(begins_.begin(), begins_.end(), begins_.begin());
     queries_.resize(begins_.back());
     std::vector<std::size_t> next(begins_.begin(), begins_.end() - 1);
-    for_each(probes, first_rank, last_rank, [&](std::int32_t list, std::int32_t query) {
-      queries_[next[static_cast<std::size_t>(list)]++] = query;
-    });
+    for_each(probes, first_rank, last_rank,
+             [&](std::int32_t list, std::int32_t query) { queries_[next[static_cast<std::size_t>(list)]++] = query; });
   }
   [[nodiscard]] std::span<const std::int32_t> queries(std::int64_t list) const {
     const auto at = static_cast<std::size_t>(list);
@@ -74,8 +72,8 @@ std::vector<std::int32_t> choose_lists(MatrixView<const float> queries, const Iv
       if (!std::isfinite(norm)) std::fill_n(out, width, 0.0F);
     }
     const MatrixView<std::int32_t> of_group{lists.data() + first * n_probes, n, n_probes};
-    search_int8({extended.data(), n, width}, ivf.promises, nullptr, nullptr, n_probes, n_threads, {promises.data(), n, n_probes},
-                of_group);
+    search_int8({extended.data(), n, width}, ivf.promises, nullptr, nullptr, n_probes, n_threads,
+                {promises.data(), n, n_probes}, of_group);
     for (std::int64_t q = 0; q < n; ++q) {
       if (!std::isfinite(query_norm(queries.row(first + q), queries.n_cols)))
         std::fill_n(of_group.row(q), n_probes, kNoItemRow);
@@ -104,7 +102,8 @@ void search_one(MatrixView<const float> query, const ItemMatrix& items, const Iv
   while (!lists.empty() && lists.back() == kNoItemRow) lists.pop_back();
   std::vector<std::int64_t> blocks;
   for (const std::int32_t list : lists)
-    for (std::int64_t block = ivf.first_blocks[list]; block < ivf.first_blocks[list + 1]; ++block) blocks.push_back(block);
+    for (std::int64_t block = ivf.first_blocks[list]; block < ivf.first_blocks[list + 1]; ++block)
+      blocks.push_back(block);
 
   const Int8Kernels& kernels = int8_kernels(1);
   std::vector<std::atomic<float>> thresholds(1);

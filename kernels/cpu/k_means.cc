@@ -84,7 +84,8 @@ std::vector<std::int32_t> nearest_means(MatrixView<const float> points, MatrixVi
   run_workers(n_workers, [&](int worker) {
     float scores[kTogether];
     const std::int64_t end = part_begin(points.n_rows, kTogether, worker + 1, n_workers);
-    for (std::int64_t first = part_begin(points.n_rows, kTogether, worker, n_workers); first < end; first += kTogether) {
+    for (std::int64_t first = part_begin(points.n_rows, kTogether, worker, n_workers); first < end;
+         first += kTogether) {
       const std::int64_t n = std::min(kTogether, end - first);
       search_int8({points.row(first), n, points.n_cols}, int8, nullptr, nullptr, 1, 1, {scores, n, 1},
                   {nearest.data() + first, n, 1});

@@ -8,8 +8,8 @@
 namespace segue::kernels::cpu {
 
 /// The nearest of `means` to each point, by Euclidean distance as int8 tells it: of means about as near, any may be
-/// taken, but the same on every machine. Points and means are finite. Cost: a scan of the means' int8 form for every 256
-/// points.
+/// taken, but the same on every machine. Points and means are finite. Cost: a scan of the means' int8 form for every
+/// 256 points.
 std::vector<std::int32_t> nearest_means(MatrixView<const float> points, MatrixView<const float> means, int n_threads);
 
 /// Lloyd's k-means from points drawn at random; a mean that loses all its points takes over half of the largest group.

@@ -137,10 +137,10 @@ void Int8Scanner::scan(const Int8Tile& tile, std::int64_t block, std::int64_t ne
     thresholds[i] =
         i < tile.n_queries() ? search_.thresholds[tile.query(i)].load(std::memory_order_relaxed) : kOutOfReach;
   }
-  const bool useful = search_.kernels.set_limits(
-      {thresholds,     tile.norms,         tile.errors,        tile.steps,        tile.inverse_steps, tile.corrections,
-       tile.n_padded(), of_block.scale,    of_block.max_norm,  of_block.max_error, of_block.max_size, int8.dim,
-       int8.bias != nullptr, limits, float_limits, steps, offsets, bounds});
+  const bool useful = search_.kernels.set_limits({thresholds, tile.norms, tile.errors, tile.steps, tile.inverse_steps,
+                                                  tile.corrections, tile.n_padded(), of_block.scale, of_block.max_norm,
+                                                  of_block.max_error, of_block.max_size, int8.dim, int8.bias != nullptr,
+                                                  limits, float_limits, steps, offsets, bounds});
   if (!useful && search_.items != nullptr) return;  // scores by int8 may be larger than defined ones
   std::int32_t counts[kMaxInt8TileQueries] = {};
   const std::int64_t first = int8.firsts[block];

@@ -41,7 +41,11 @@ struct Gathered {
         if (items.vectors.scales != nullptr) scales[i] = items.vectors.scales[rows[i]];
       }
     });
-    matrix.vectors = {elements.data(), items.vectors.dtype, n_allowed, items.vectors.n_cols, 0,
+    matrix.vectors = {elements.data(),
+                      items.vectors.dtype,
+                      n_allowed,
+                      items.vectors.n_cols,
+                      0,
                       items.vectors.scales == nullptr ? nullptr : scales.data()};
     matrix.bias = items.bias == nullptr ? nullptr : bias.data();
   }
@@ -73,8 +77,8 @@ bool sparse_top_k(MatrixView<const float> queries, const ItemMatrix& items, cons
     }
     offsets.push_back(std::ssize(places));
   }
-  top_k(queries, gathered.matrix, places.empty() ? ItemLists{} : ItemLists{offsets.data(), places.data()}, k, scores, rows,
-        n_threads);
+  top_k(queries, gathered.matrix, places.empty() ? ItemLists{} : ItemLists{offsets.data(), places.data()}, k, scores,
+        rows, n_threads);
   for (std::int64_t i = 0; i < queries.n_rows * k; ++i)
     if (rows.data[i] != kNoItemRow) rows.data[i] = gathered.rows[static_cast<std::size_t>(rows.data[i])];
   return true;

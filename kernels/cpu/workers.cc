@@ -10,16 +10,10 @@
 namespace segue::kernels::cpu {
 namespace {
 
-/// Threads that wait for work. Starting some for every call costs as much as a search by a single query.
+/// Threads that wait for work, for as long as the process lives. Starting some for every call costs as much as a search
+/// by a single query.
 class Pool {
  public:
-  ~Pool() {
-    is_stopping_ = true;
-    call_.fetch_add(1, std::memory_order_release);
-    call_.notify_all();
-    threads_.clear();  // joins
-  }
-
   /// False, and nothing done, while another call uses the pool.
   bool run(int n_workers, const std::function<void(int)>& body, bool all_must_run) {
     const std::unique_lock owner(mutex_, std::try_to_lock);
@@ -55,12 +49,11 @@ class Pool {
     return n_wanted > 0 ? n_begun_.fetch_add(1, std::memory_order_relaxed) + 1 : 0;
   }
 
-  void serve(std::uint64_t seen) {
+  [[noreturn]] void serve(std::uint64_t seen) {
     while (true) {
       for (int spins = 0; spins < kSpins && call_.load(std::memory_order_relaxed) == seen; ++spins) pause();
       call_.wait(seen);
       seen = call_.load(std::memory_order_acquire);
-      if (is_stopping_) return;
       while (const int worker = begin()) {
         (*body_)(worker);
         n_done_.fetch_add(1, std::memory_order_release);
@@ -76,12 +69,11 @@ class Pool {
 
   std::mutex mutex_;
   std::atomic<std::uint64_t> call_ = 0;
-  std::atomic<bool> is_stopping_ = false;
   std::atomic<int> n_wanted_ = 0;  ///< workers that may still begin
   std::atomic<int> n_begun_ = 0;
   std::atomic<int> n_done_ = 0;
   const std::function<void(int)>* body_ = nullptr;
-  std::vector<std::jthread> threads_;
+  std::vector<std::thread> threads_;
 };
 
 void run(int n_workers, const std::function<void(int)>& body, bool all_must_run) {
@@ -96,7 +88,8 @@ void run(int n_workers, const std::function<void(int)>& body, bool all_must_run)
       if (!failure) failure = std::current_exception();
     }
   };
-  static Pool pool;
+  // Never destroyed: its threads sleep when the process ends, and nothing waits for them.
+  static Pool& pool = *new Pool;
   if (!pool.run(n_workers, guarded, all_must_run)) {
     std::vector<std::jthread> threads;
     for (int worker = 1; worker < n_workers; ++worker) threads.emplace_back(guarded, worker);

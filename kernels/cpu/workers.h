@@ -6,8 +6,8 @@
 namespace segue::kernels::cpu {
 
 /// Runs body(worker) for worker 0 .. n_workers-1, each on a thread of its own, the caller's among them. The first
-/// exception reaches the caller when all have ended. Threads are kept between calls; they look for work for some tens of
-/// microseconds, then sleep.
+/// exception reaches the caller when all have ended. Threads are kept between calls; they look for work for some tens
+/// of microseconds, then sleep.
 void run_workers(int n_workers, const std::function<void(int worker)>& body);
 
 /// As run_workers, but body(worker) is run for worker 0 and for as many others as find time before worker 0 ends: on a

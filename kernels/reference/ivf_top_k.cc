@@ -31,10 +31,11 @@ std::vector<SortableKey> promises_of(const std::vector<float>& query, const Int8
       const std::uint8_t* panel = promises.panels + at / kInt8PanelItems * promises.panel_bytes();
       int sum = 0;
       for (std::int64_t i = 0; i < dim; ++i)
-        sum += panel[(i / 4 * kInt8PanelItems + at % kInt8PanelItems) * 4 + i % 4] * levels[static_cast<std::size_t>(i)];
+        sum +=
+            panel[(i / 4 * kInt8PanelItems + at % kInt8PanelItems) * 4 + i % 4] * levels[static_cast<std::size_t>(i)];
       const float bias = promises.bias == nullptr ? 0.0F : promises.bias[at];
-      const float promise = std::fma(static_cast<float>(sum), block_step, bias) -
-                            block_step * static_cast<float>(128 * sum_of_levels);
+      const float promise =
+          std::fma(static_cast<float>(sum), block_step, bias) - block_step * static_cast<float>(128 * sum_of_levels);
       keys.push_back(make_key(promise, static_cast<std::uint32_t>(promises.rows[at])));
     }
   }
@@ -65,9 +66,8 @@ std::vector<std::uint32_t> items_within(const float* query, const ItemMatrix& it
 
 }  // namespace
 
-void ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const IvfItems& ivf,
-               const ItemLists& excluded, std::int64_t k, std::int64_t n_probes, MatrixView<float> scores,
-               MatrixView<std::int32_t> rows) {
+void ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const IvfItems& ivf, const ItemLists& excluded,
+               std::int64_t k, std::int64_t n_probes, MatrixView<float> scores, MatrixView<std::int32_t> rows) {
   for (std::int64_t q = 0; q < queries.n_rows; ++q) {
     const std::vector<std::uint32_t> within = items_within(queries.row(q), items, ivf, n_probes);
     ItemMatrix restricted = items;

@@ -1,4 +1,5 @@
-// segue bench retrieval: exact and approximate search on this machine, checked against the definition before it is timed.
+// segue bench retrieval: exact and approximate search on this machine, checked against the definition before it is
+// timed.
 
 #include <algorithm>
 #include <chrono>
@@ -172,8 +173,13 @@ Json Bench::latencies(const Search& search) const {
     total += times.back();
   }
   std::sort(times.begin(), times.end());
-  const auto at = [&](double share) { return 1e3 * times[static_cast<std::size_t>(share * static_cast<double>(times.size()))]; };
-  return {{"queries/s", static_cast<double>(times.size()) / total}, {"p50 ms", at(.5)}, {"p95 ms", at(.95)}, {"p99 ms", at(.99)}};
+  const auto at = [&](double share) {
+    return 1e3 * times[static_cast<std::size_t>(share * static_cast<double>(times.size()))];
+  };
+  return {{"queries/s", static_cast<double>(times.size()) / total},
+          {"p50 ms", at(.5)},
+          {"p95 ms", at(.95)},
+          {"p99 ms", at(.99)}};
 }
 
 Json Bench::approximate() {
@@ -181,9 +187,8 @@ Json Bench::approximate() {
   kernels::IvfItemArrays arrays;
   kernels::IvfOptions options;
   options.n_lists = arguments_.n_lists;
-  const double builds = best_rate(0, [&] {
-    arrays = kernels::make_ivf_items(vectors_.items, vectors_.bias, options, cpu_.n_threads);
-  });
+  const double builds =
+      best_rate(0, [&] { arrays = kernels::make_ivf_items(vectors_.items, vectors_.bias, options, cpu_.n_threads); });
   const kernels::IvfItems ivf = arrays.view();
   Json points = Json::array();
   for (const std::int64_t n_probes : arguments_.probes) {
@@ -200,8 +205,8 @@ Json Bench::approximate() {
       const auto of_query = lists.scores.begin() + q * k;
       n_hits += std::count_if(of_query, of_query + k, [last](float score) { return score >= last; });
     }
-    const double rate = static_cast<double>(n_queries()) *
-                        best_rate(arguments_.seconds, [&] { run(0, n_queries(), lists, search); });
+    const double rate =
+        static_cast<double>(n_queries()) * best_rate(arguments_.seconds, [&] { run(0, n_queries(), lists, search); });
     points.push_back({{"probes", n_probes},
                       {"recall", static_cast<double>(n_hits) / static_cast<double>(n_queries() * k)},
                       {"queries/s", rate},
@@ -210,7 +215,8 @@ Json Bench::approximate() {
   return {{"lists", ivf.n_lists},
           {"build s", 1 / builds},
           {"MB", static_cast<double>(arrays.lists.panels.size() + arrays.promises.panels.size() +
-                                     arrays.lists.rows.size() * sizeof arrays.lists.rows[0]) * 1e-6},
+                                     arrays.lists.rows.size() * sizeof arrays.lists.rows[0]) *
+                     1e-6},
           {"points", points}};
 }
 

@@ -20,8 +20,8 @@ struct BenchVectors {
 
 /// Normally distributed, from a fixed seed.
 BenchVectors draw_bench_vectors(std::int64_t n_items, std::int64_t n_queries, std::int64_t dim);
-/// Safetensors of items [n, dim], queries [m, dim] and perhaps bias [n]; the first `n_queries` of the queries. DataError
-/// names the file.
+/// Safetensors of items [n, dim], queries [m, dim] and perhaps bias [n]; the first `n_queries` of the queries.
+/// DataError names the file.
 BenchVectors read_bench_vectors(const std::string& path, std::int64_t n_queries);
 
 }  // namespace segue::cli

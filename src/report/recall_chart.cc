@@ -22,12 +22,13 @@ struct Series {
 double place_of(double recall) { return -std::log10(std::max(1 - recall, 5e-4)); }
 
 std::string text(double x, double y, const std::string& anchor, const std::string& content) {
-  return "<text x=\"" + fixed(x, 1) + "\" y=\"" + fixed(y, 1) + "\" text-anchor=\"" + anchor + "\">" + content + "</text>";
+  return "<text x=\"" + fixed(x, 1) + "\" y=\"" + fixed(y, 1) + "\" text-anchor=\"" + anchor + "\">" + content +
+         "</text>";
 }
 
 std::string line(double x1, double y1, double x2, double y2, const std::string& style) {
-  return "<line x1=\"" + fixed(x1, 1) + "\" y1=\"" + fixed(y1, 1) + "\" x2=\"" + fixed(x2, 1) + "\" y2=\"" + fixed(y2, 1) +
-         "\" " + style + "/>";
+  return "<line x1=\"" + fixed(x1, 1) + "\" y1=\"" + fixed(y1, 1) + "\" x2=\"" + fixed(x2, 1) + "\" y2=\"" +
+         fixed(y2, 1) + "\" " + style + "/>";
 }
 
 std::string chart(const std::vector<Series>& all, const std::string& recall_name) {
@@ -39,8 +40,8 @@ std::string chart(const std::vector<Series>& all, const std::string& recall_name
   }
   const Scale x{place_of(0), place_of(1), kLeft, kWidth - kRight};
   const Scale y{std::floor(std::log10(low)), std::ceil(std::log10(high)), kHeight - kBottom, kTop};
-  std::string svg = "<svg viewBox=\"0 0 " + fixed(kWidth, 0) + " " + fixed(kHeight, 0) + "\" role=\"img\" aria-label=\"" +
-                    "queries per second against " + escaped(recall_name) + "\">";
+  std::string svg = "<svg viewBox=\"0 0 " + fixed(kWidth, 0) + " " + fixed(kHeight, 0) +
+                    "\" role=\"img\" aria-label=\"" + "queries per second against " + escaped(recall_name) + "\">";
   for (double power = y.low; power <= y.high; ++power) {
     svg += line(kLeft, y(power), kWidth - kRight, y(power), "stroke=\"var(--line)\"");
     svg += text(kLeft - 8, y(power) + 4, "end", tick_label(std::pow(10, power)));
@@ -60,8 +61,8 @@ std::string chart(const std::vector<Series>& all, const std::string& recall_name
     svg += "<polyline points=\"" + path + "\" fill=\"none\" " + stroke + "/>";
     for (const auto& [recall, rate] : series.points) {
       svg += "<circle cx=\"" + fixed(x(place_of(recall)), 1) + "\" cy=\"" + fixed(y(std::log10(rate)), 1) +
-             "\" r=\"3.5\" fill=\"" + series.colour + "\"><title>" + escaped(recall_name) + " " + fixed(recall, 4) + ": " +
-             tick_label(std::round(rate)) + " queries/s</title></circle>";
+             "\" r=\"3.5\" fill=\"" + series.colour + "\"><title>" + escaped(recall_name) + " " + fixed(recall, 4) +
+             ": " + tick_label(std::round(rate)) + " queries/s</title></circle>";
     }
   }
   return svg + "</svg>";

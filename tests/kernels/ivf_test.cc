@@ -82,9 +82,10 @@ TEST(IvfTopK, EqualsTheDefinition) {
       for (const std::int64_t dim : {1, 16, 19}) {
         World world = random_world(n_queries, n_items, dim, ++seed);
         if (seed % 2 == 0) add_filters(world, seed);
-        const ItemVectorArrays stored = convert_rows(
-            {world.items.data(), n_items, dim}, seed % 3 == 0 ? DType::kBFloat16 : DType::kFloat32, 1);
-        const IvfItemArrays arrays = make_ivf_items(stored.view(), world.bias_data(), {seed % 2 == 0 ? 7 : 0, 4, seed}, 2);
+        const ItemVectorArrays stored =
+            convert_rows({world.items.data(), n_items, dim}, seed % 3 == 0 ? DType::kBFloat16 : DType::kFloat32, 1);
+        const IvfItemArrays arrays =
+            make_ivf_items(stored.view(), world.bias_data(), {seed % 2 == 0 ? 7 : 0, 4, seed}, 2);
         const IvfItems ivf = arrays.view();
         for (const std::int64_t n_probes : {1, 2, 5, 1000}) {
           for (const std::int64_t k : {std::int64_t{1}, std::int64_t{10}, n_items + 3}) {
@@ -149,7 +150,8 @@ TEST(IvfTopK, AFewListsFindNearlyAllWhereItemsAreClustered) {
   const Lists exact = search(world, vectors, ivf, 10, ivf.n_lists, cpu(2));
   const Lists found = search(world, vectors, ivf, 10, 8, cpu(2));
   int n_hits = 0;
-  for (std::size_t i = 0; i < found.scores.size(); ++i) n_hits += found.scores[i] >= exact.scores[i / 10 * 10 + 9] ? 1 : 0;
+  for (std::size_t i = 0; i < found.scores.size(); ++i)
+    n_hits += found.scores[i] >= exact.scores[i / 10 * 10 + 9] ? 1 : 0;
   EXPECT_GE(n_hits, 490) << "of 500, with 8 of " << ivf.n_lists << " lists";
 }
 
