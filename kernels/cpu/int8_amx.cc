@@ -39,14 +39,22 @@ void pack_queries(const std::int8_t* const* queries, int n, int /*n_queries*/, s
   }
 }
 
+/// Loads the queries of a chunk: tile 4 for the first half, 5 for the second.
+template <bool kTwoHalves>
+void load_queries(const Int8Scan& scan, std::int64_t chunk, std::int64_t chunks) {
+  _tile_loadd(4, scan.queries + chunk * kTileBytes, kChunk);
+  if (kTwoHalves) _tile_loadd(5, scan.queries + (chunks + chunk) * kTileBytes, kChunk);
+}
+
 /// Starts the products of a pair of panels: accumulators 0 and 1 for the first half of the queries, 2 and 3 for the
 /// second.
-template <bool kTwoHalves>
+/// @tparam kOneChunk  the queries are loaded already
+template <bool kTwoHalves, bool kOneChunk>
 void multiply(const Int8Scan& scan, std::int64_t pair) {
   const std::int64_t panel_bytes = scan.dim * kHalf;
   const std::uint8_t* first = scan.panels + pair * 2 * panel_bytes;
   const std::uint8_t* second = first + panel_bytes;
-  const std::int64_t chunks = n_chunks(scan.dim);
+  const std::int64_t chunks = kOneChunk ? 1 : n_chunks(scan.dim);
   _tile_zero(0);
   _tile_zero(1);
   if (kTwoHalves) {
@@ -54,13 +62,12 @@ void multiply(const Int8Scan& scan, std::int64_t pair) {
     _tile_zero(3);
   }
   for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
-    _tile_loadd(4, scan.queries + chunk * kTileBytes, kChunk);
+    if (!kOneChunk) load_queries<kTwoHalves>(scan, chunk, chunks);
     _tile_loadd(6, first + chunk * kTileBytes, kChunk);
-    _tile_dpbsud(0, 4, 6);
     _tile_loadd(7, second + chunk * kTileBytes, kChunk);
+    _tile_dpbsud(0, 4, 6);
     _tile_dpbsud(1, 4, 7);
     if (!kTwoHalves) continue;
-    _tile_loadd(5, scan.queries + (chunks + chunk) * kTileBytes, kChunk);
     _tile_dpbsud(2, 5, 6);
     _tile_dpbsud(3, 5, 7);
   }
@@ -93,15 +100,26 @@ void compare_pair(const Int8Scan& scan, std::int64_t pair, const std::int32_t* s
   }
 }
 
-template <bool kTwoHalves>
+/// Fetches a pair of panels of the block that is scanned next.
+void prefetch_pair(const Int8Scan& scan, std::int64_t pair) {
+  constexpr std::int64_t kLine = 64;
+  const std::int64_t pair_bytes = 2 * scan.dim * kHalf;
+  const std::uint8_t* next = scan.next + pair * pair_bytes;
+  for (std::int64_t at = 0; at < pair_bytes; at += kLine) _mm_prefetch(next + at, _MM_HINT_T1);
+}
+
+template <bool kTwoHalves, bool kOneChunk>
 void scan_tile(const Int8Scan& scan) {
   constexpr int kQueries = kTwoHalves ? kTileQueries : kHalf;
   alignas(64) std::int32_t sums[2][kQueries * kPairItems];
   const std::int64_t n_pairs = scan.n_panels / 2;
-  multiply<kTwoHalves>(scan, 0);
+  if (kOneChunk) load_queries<kTwoHalves>(scan, 0, 1);
+  multiply<kTwoHalves, kOneChunk>(scan, 0);
   store<kTwoHalves>(sums[0]);
+  if (scan.next != nullptr) prefetch_pair(scan, 0);
   for (std::int64_t pair = 1; pair < n_pairs; ++pair) {
-    multiply<kTwoHalves>(scan, pair);
+    multiply<kTwoHalves, kOneChunk>(scan, pair);
+    if (scan.next != nullptr) prefetch_pair(scan, pair);
     compare_pair<kQueries>(scan, pair - 1, sums[(pair - 1) % 2]);
     store<kTwoHalves>(sums[pair % 2]);
   }
@@ -109,8 +127,9 @@ void scan_tile(const Int8Scan& scan) {
 }
 
 void scan_block(const Int8Scan& scan) {
-  if (scan.n_queries == kHalf) return scan_tile<false>(scan);
-  scan_tile<true>(scan);
+  const bool one_chunk = scan.dim <= kChunk;
+  if (scan.n_queries == kHalf) return one_chunk ? scan_tile<false, true>(scan) : scan_tile<false, false>(scan);
+  return one_chunk ? scan_tile<true, true>(scan) : scan_tile<true, false>(scan);
 }
 
 struct alignas(64) TileConfiguration {

@@ -39,7 +39,7 @@ void scan_tile(const Int8Scan& scan) {
     __m512i high[kQueries];
     for (int q = 0; q < kQueries; ++q) low[q] = high[q] = _mm512_setzero_si512();
     const std::int8_t* query = scan.queries;
-    const std::uint8_t* next = scan.next + panel * n_quads * 64;
+    const std::uint8_t* next = (scan.next == nullptr ? scan.panels : scan.next) + panel * n_quads * 64;
     for (std::int64_t quad = 0; quad < n_quads; ++quad) {
       if (kQueries <= kStreaming) {
         _mm_prefetch(next + quad * 128, _MM_HINT_T1);

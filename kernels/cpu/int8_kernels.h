@@ -35,7 +35,7 @@ struct Int8Limits {
 /// One block of items against one tile of queries.
 struct Int8Scan {
   const std::uint8_t* panels;  ///< [n_panels, dim / 4, 16, 4]; a tile load may touch kInt8PanelSlack bytes behind
-  const std::uint8_t* next;    ///< what is scanned next, as far as known: fetched along the way
+  const std::uint8_t* next;    ///< what is scanned next, to be fetched along the way; nullptr: not known
   std::int64_t n_panels;       ///< even
   std::int64_t dim;            ///< rounded up to a multiple of 4
   const std::int8_t* queries;  ///< as pack_queries left it

@@ -47,7 +47,7 @@ void run_pass(const Int8Search& search, const std::vector<Int8Tile>& tiles, Pass
   for (std::int64_t block = 0; block < search.int8.n_blocks; ++block)
     if (pass.visits(block)) blocks.push_back(block);
   share_blocks(search, blocks, scanners, [&](Int8Scanner& scanner, std::int64_t block, std::int64_t next) {
-    for (const Int8Tile& tile : tiles) scanner.scan(tile, block, next);
+    for (const Int8Tile& tile : tiles) scanner.scan(tile, block, &tile == tiles.data() ? next : block);
   });
 }
 
@@ -66,7 +66,6 @@ void for_queries(std::size_t n_queries, int n_threads, const Body& body) {
 Nominees& complete(const Int8Search& search, Scanners& scanners, std::size_t query) {
   Nominees& all = scanners[0]->of(query);
   for (std::size_t other = 1; other < scanners.size(); ++other) all.merge(scanners[other]->of(query));
-  all.tighten(search, query);
   all.resolve(search, query);
   return all;
 }

@@ -89,7 +89,6 @@ void scan_list(const IvfItems& ivf, std::int64_t list, const Int8Tile& tile, Int
 }
 
 void finish(const Int8Search& search, std::size_t query, Nominees& found, float* scores, std::int32_t* rows) {
-  found.tighten(search, query);
   found.resolve(search, query);
   found.best().write(scores, rows);
 }

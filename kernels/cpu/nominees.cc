@@ -146,7 +146,7 @@ void Int8Scanner::scan(const Int8Tile& tile, std::int64_t block, std::int64_t ne
   const std::int64_t first = int8.firsts[block];
   const std::int64_t panel_bytes = int8.panel_bytes();
   search_.kernels.scan_block({int8.panels + first / kInt8PanelItems * panel_bytes,
-                              int8.panels + int8.firsts[next] / kInt8PanelItems * panel_bytes,
+                              next == block ? nullptr : int8.panels + int8.firsts[next] / kInt8PanelItems * panel_bytes,
                               (int8.firsts[block + 1] - first) / kInt8PanelItems, panel_bytes / kInt8PanelItems,
                               tile.data(), tile.n_padded(), limits, int8.bias == nullptr ? nullptr : int8.bias + first,
                               float_limits, steps, offsets, places_.data(), scores_.data(), counts});
