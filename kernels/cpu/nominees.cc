@@ -119,10 +119,12 @@ float Nominees::estimate(std::size_t rank) const {
 }
 
 Int8Scanner::Int8Scanner(const Int8Search& search, std::int64_t k)
-    : search_(search),
-      nominees_(static_cast<std::size_t>(search.queries.n_rows), Nominees(k)),
-      places_(static_cast<std::size_t>(kMaxInt8TileQueries * kInt8BlockItems)),
-      scores_(places_.size()) {}
+    : search_(search), nominees_(static_cast<std::size_t>(search.queries.n_rows), Nominees(k)) {
+  // As many as a tile of these queries can hold: filling more would take a single query longer than its scan.
+  const std::int64_t n_padded = search.kernels.queries_for(search.queries.n_rows);
+  places_.resize(static_cast<std::size_t>(n_padded * kInt8BlockItems));
+  scores_.resize(places_.size());
+}
 
 void Int8Scanner::scan(const Int8Tile& tile, std::int64_t block, std::int64_t next) {
   const Int8Items& int8 = search_.int8;

@@ -1,5 +1,7 @@
 #include "item_index/row_set.h"
 
+#include <bit>
+
 namespace segue::item_index {
 namespace {
 
@@ -22,6 +24,14 @@ RowSet::RowSet(const std::uint32_t* words, std::int64_t first, std::int64_t n) :
 
 void RowSet::intersect(const RowSet& other) {
   for (std::size_t i = 0; i < words_.size(); ++i) words_[i] &= other.words_[i];
+}
+
+std::int64_t count_rows(const std::uint32_t* words, std::int64_t n) {
+  std::int64_t n_held = 0;
+  for (std::int64_t word = 0; word < n / 32; ++word) n_held += std::popcount(words[word]);
+  const auto n_last = static_cast<std::uint32_t>(n % 32);
+  if (n_last != 0) n_held += std::popcount(words[n / 32] & ((1U << n_last) - 1U));
+  return n_held;
 }
 
 }  // namespace segue::item_index

@@ -26,4 +26,7 @@ class RowSet {
   std::vector<std::uint32_t> words_;
 };
 
+/// How many of the rows [0, n) a set of that form holds.
+std::int64_t count_rows(const std::uint32_t* words, std::int64_t n);
+
 }  // namespace segue::item_index

@@ -1,9 +1,12 @@
 #include "item_index/segment.h"
 
+#include <algorithm>
+#include <cmath>
 #include <stdexcept>
 #include <string>
 
 #include "item_index/index_manifest.h"
+#include "item_index/row_set.h"
 #include "item_index/scan_tensors.h"
 
 namespace segue::item_index {
@@ -25,6 +28,23 @@ DType stored_type(kernels::DType dtype) {
     case kernels::DType::kInt8: return DType::kI8;
   }
   throw std::invalid_argument("no such dtype of vectors");
+}
+
+/// Lists to look into under a filter that leaves the share `left` of the items: more, since those that count lie
+/// farther apart. By 1 / sqrt(left) recall stayed or rose, whether items were left at random or by where they lie, down
+/// to one in a hundred (1M factors x 64, 1M trained vectors x 128). 0 where the exact scan costs less, by the
+/// picoseconds for an item and dimension that it took there: an item in a list, an item passed over by the scan, an
+/// item gathered.
+std::int64_t probes_under_filter(std::int64_t probes, std::int64_t n_lists, double left, std::int64_t n_queries) {
+  constexpr std::int64_t kFewQueries = 8;
+  struct Costs {
+    double in_list, passed, gathered;
+  };
+  const Costs costs = n_queries <= kFewQueries ? Costs{25, 8.6, 450} : Costs{6, 0.6, 11};
+  const double more = std::ceil(static_cast<double>(probes) / std::sqrt(left));
+  const double by_lists = more / static_cast<double>(n_lists) * costs.in_list;
+  const double by_scan = std::min(costs.passed, left * costs.gathered);
+  return by_scan < by_lists ? 0 : static_cast<std::int64_t>(more);
 }
 
 }  // namespace
@@ -88,6 +108,12 @@ void Segment::top_k(kernels::MatrixView<const float> queries, const std::uint32_
     return top_k_on_device(queries, allowed, excluded, k, scores, rows, device);
   kernels::ItemMatrix items = items_;
   items.allowed = allowed;
+  if (allowed != nullptr && probes > 0 && probes < n_lists()) {
+    const std::int64_t n_left = count_rows(allowed, n_rows());
+    if (n_left > 0)
+      probes = probes_under_filter(probes, n_lists(), static_cast<double>(n_left) / static_cast<double>(n_rows()),
+                                   queries.n_rows);
+  }
   if (probes > 0 && probes < n_lists())
     kernels::ivf_top_k(queries, items, ivf_, excluded, k, probes, scores, rows, device);
   else

@@ -37,7 +37,8 @@ class Segment {
   /// kernels::top_k() over the rows of this segment, or kernels::ivf_top_k() where it has lists.
   /// @param allowed   bitset over its rows, or nullptr for all
   /// @param excluded  rows of it
-  /// @param probes    lists to look into; 0, or n_lists() and more: the exact scan, as on CUDA always
+  /// @param probes    lists to look into where nothing is hidden: under `allowed` more, or the exact scan where that
+  ///                  costs less. 0, or n_lists() and more: the exact scan, as on CUDA always
   /// @param device    CUDA: vectors are copied to it once, at the first search; all arguments are of the host
   void top_k(kernels::MatrixView<const float> queries, const std::uint32_t* allowed, const kernels::ItemLists& excluded,
              std::int64_t k, std::int64_t probes, kernels::MatrixView<float> scores,

@@ -90,6 +90,34 @@ TEST_F(IvfTest, ListsGiveWhatTheKernelsDefinitionGives) {
   EXPECT_EQ(search(index, queries_, {.k = 15}), search(index, queries_, {.k = 15, .probes = 3}));
 }
 
+TEST_F(IvfTest, AFilterKeepsTheRecall) {
+  const auto vectors = clustered(20'000, 1), queries = clustered(200, 2);
+  auto options = ivf_options(6);
+  options.lists = 200;
+  build_index(path_, items_of(vectors, kDim), options, 2);
+  const auto index = ItemIndex::open(path_);
+  const double unfiltered = recall(index, queries, 10, 6);
+  EXPECT_LT(unfiltered, 0.999) << "the lists are to be too few for a perfect recall, or nothing is tested";
+  std::mt19937 draw(9);
+  for (const unsigned one_in : {2U, 10U, 100U, 2000U}) {
+    std::vector<std::uint32_t> allowed(20'000 / 32);
+    for (auto& word : allowed)
+      for (unsigned bit = 0; bit < 32; ++bit) word |= draw() % one_in == 0 ? 1U << bit : 0U;
+    for (const std::size_t n_queries : {std::size_t{1}, std::size_t{200}}) {
+      double found_share = 0;
+      for (std::size_t first = 0; first < 200; first += n_queries) {
+        const std::vector<float> some(queries.begin() + static_cast<std::ptrdiff_t>(first * kDim),
+                                      queries.begin() + static_cast<std::ptrdiff_t>((first + n_queries) * kDim));
+        const auto exact = search(index, some, {.k = 5, .probes = 0, .allowed = allowed.data()});
+        const auto found = search(index, some, {.k = 5, .allowed = allowed.data()});
+        for (std::size_t i = 0; i < exact.scores.size(); ++i)
+          found_share += found.scores[i] >= exact.scores[i / 5 * 5 + 4] ? 0.001 : 0;
+      }
+      EXPECT_GE(found_share, unfiltered - 0.01) << "one in " << one_in << ", queries " << n_queries;
+    }
+  }
+}
+
 TEST_F(IvfTest, TheExactScanAndAllListsAreExact) {
   PlainIndex plain(kDim);
   plain.add_all(vectors_);
