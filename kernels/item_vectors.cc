@@ -21,13 +21,15 @@ void widen(const void* from, std::int64_t n, float* to) {
   std::transform(values, values + n, to, [](T value) { return to_float32(value); });
 }
 
-void convert_row(const float* from, DType dtype, std::int64_t n, void* to, float* scale) {
+/// Returns the row's scale, 1 where the dtype has none.
+float convert_row(const float* from, DType dtype, std::int64_t n, void* to) {
   switch (dtype) {
-    case DType::kFloat32: std::copy_n(from, n, static_cast<float*>(to)); return;
-    case DType::kBFloat16: std::transform(from, from + n, static_cast<BFloat16*>(to), to_bfloat16); return;
-    case DType::kFloat16: std::transform(from, from + n, static_cast<Float16*>(to), to_float16); return;
-    case DType::kInt8: *scale = to_int8(from, n, static_cast<std::int8_t*>(to)); return;
+    case DType::kFloat32: std::copy_n(from, n, static_cast<float*>(to)); break;
+    case DType::kBFloat16: std::transform(from, from + n, static_cast<BFloat16*>(to), to_bfloat16); break;
+    case DType::kFloat16: std::transform(from, from + n, static_cast<Float16*>(to), to_float16); break;
+    case DType::kInt8: return to_int8(from, n, static_cast<std::int8_t*>(to));
   }
+  return 1;
 }
 
 }  // namespace
@@ -88,8 +90,8 @@ ItemVectorArrays convert_rows(MatrixView<const float> rows, DType dtype, int n_t
   cpu::run_workers(n_workers, [&](int worker) {
     const std::int64_t end = cpu::part_begin(rows.n_rows, 1, worker + 1, n_workers);
     for (std::int64_t i = cpu::part_begin(rows.n_rows, 1, worker, n_workers); i < end; ++i) {
-      float* scale = made.scales.empty() ? nullptr : made.scales.data() + i;
-      convert_row(rows.row(i), dtype, rows.n_cols, made.elements.data() + i * row_bytes, scale);
+      const float scale = convert_row(rows.row(i), dtype, rows.n_cols, made.elements.data() + i * row_bytes);
+      if (dtype == DType::kInt8) made.scales[static_cast<std::size_t>(i)] = scale;
     }
   });
   return made;

@@ -2,17 +2,27 @@
 
 #include <cstdlib>
 #include <cstring>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "kernels/cpu/int8_kernels.h"
 
 namespace segue::kernels::cpu {
 namespace {
 
+#if defined(__x86_64__)
+/// Conversions of float16; clang 14's __builtin_cpu_supports() does not know their name.
+bool supports_f16c() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+#endif
+
 InstructionSet best_of_processor() {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") == 0 || __builtin_cpu_supports("fma") == 0 ||
-      __builtin_cpu_supports("f16c") == 0 || __builtin_cpu_supports("bmi") == 0 ||
-      __builtin_cpu_supports("bmi2") == 0) {
+  if (__builtin_cpu_supports("avx2") == 0 || __builtin_cpu_supports("fma") == 0 || !supports_f16c() ||
+      __builtin_cpu_supports("bmi") == 0 || __builtin_cpu_supports("bmi2") == 0) {
     return InstructionSet::kPortable;
   }
   if (__builtin_cpu_supports("avx512f") == 0 || __builtin_cpu_supports("avx512vl") == 0 ||

@@ -23,7 +23,7 @@ std::int64_t packed_bytes(int n_queries, std::int64_t dim) { return n_queries * 
 void pack_queries(const std::int8_t* const* queries, int n, int n_queries, std::int64_t dim, std::int8_t* out) {
   for (std::int64_t i = 0; i < dim; ++i) {
     for (int q = 0; q < n; ++q) {
-      const std::int16_t level = queries[q][i];
+      const std::int16_t level = queries[q][i];  // NOLINT(bugprone-signed-char-misuse): a number, not a character
       std::memcpy(out + ((i / 4 * n_queries + q) * 4 + i % 4) * 2, &level, 2);
     }
   }

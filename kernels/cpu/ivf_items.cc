@@ -62,7 +62,8 @@ std::vector<float> gather(MatrixView<const float> points, const std::vector<std:
 void centre(std::vector<float>& points, std::size_t dim) {
   std::vector<double> mean(dim);
   for (std::size_t i = 0; i < points.size(); ++i) mean[i % dim] += points[i];
-  for (double& value : mean) value /= static_cast<double>(points.size() / dim);
+  const std::size_t n_points = points.size() / dim;
+  for (double& value : mean) value /= static_cast<double>(n_points);
   for (std::size_t i = 0; i < points.size(); ++i) points[i] = static_cast<float>(points[i] - mean[i % dim]);
 }
 

@@ -125,10 +125,14 @@ kernels::ItemMatrix Segment::items_on_device() const {
   if (vectors.dtype != kernels::DType::kFloat32)
     throw kernels::DeviceFailure(std::string("the CUDA kernels search float32 vectors, and these are ") +
                                  kernels::name_of(vectors.dtype) + ": choose the CPU");
-  std::call_once(copied_, [&] {
-    device_vectors_ = {static_cast<const float*>(vectors.data), vectors.n_rows * vectors.n_cols};
-    if (items_.bias != nullptr) device_bias_ = {items_.bias, vectors.n_rows};
-  });
+  {
+    // Not std::call_once: a copy fails by an exception where there is no device, and ThreadSanitizer loses count there.
+    const std::lock_guard lock(copying_);
+    if (device_vectors_.data() == nullptr) {
+      if (items_.bias != nullptr) device_bias_ = {items_.bias, vectors.n_rows};
+      device_vectors_ = {static_cast<const float*>(vectors.data), vectors.n_rows * vectors.n_cols};
+    }
+  }
   kernels::ItemMatrix items;
   items.vectors = {device_vectors_.data(), vectors.n_rows, vectors.n_cols};
   items.bias = device_bias_.data();

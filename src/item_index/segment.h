@@ -55,7 +55,7 @@ class Segment {
   kernels::IvfItems ivf_;
   kernels::ItemMatrix items_;
   std::span<const std::int64_t> ids_;
-  mutable std::once_flag copied_;
+  mutable std::mutex copying_;
   mutable DeviceArray<float> device_vectors_, device_bias_;
 };
 
