@@ -139,6 +139,8 @@ APPROXIMATE = {
     "usearch": USearchGraph,
     "usearch_i8": lambda items, threads: USearchGraph(items, threads, "i8"),
 }
+# Without usearch_i8: its int8 form loses the lengths of vectors, and finds 2 of 100 neighbours by inner product.
+DEFAULT = [name for name in APPROXIMATE if name != "usearch_i8"]
 EXACT = {"faiss": Faiss, "torch": Torch, "usearch": USearch}
 
 
