@@ -168,7 +168,6 @@ void Int8Scanner::nominate(std::size_t query, int n, const std::uint32_t* places
       if (row >= 0 && scores[i] >= nominees.best().threshold())
         nominees.add(make_key(scores[i], static_cast<std::uint32_t>(row)));
     }
-    nominees.best().cut_when_small();
     raise(search_.thresholds[query], nominees.best().threshold());
     return;
   }
