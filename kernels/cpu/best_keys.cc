@@ -15,7 +15,7 @@ bool BestKeys::in_order() const { return k_ <= kSmall; }
 
 void BestKeys::insert(SortableKey key) {
   if (keys_.size() == k_) {
-    if (k_ == 0 || key <= keys_.back()) return;
+    if (key <= keys_.back()) return;
     keys_.pop_back();
   }
   keys_.insert(std::upper_bound(keys_.begin(), keys_.end(), key, std::greater<>()), key);

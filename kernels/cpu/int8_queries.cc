@@ -4,13 +4,12 @@
 #include <bit>
 #include <cmath>
 #include <memory>
-#include <numeric>
 
 namespace segue::kernels::cpu {
 namespace {
 
-constexpr std::int64_t kLanes = 8;  ///< sums side by side, which the compiler keeps in vectors
-/// Added and taken away again, it rounds a double below 2^51 to the nearest whole number, ties to even.
+/// Added and taken away again, it rounds a double below 2^51 to the nearest whole number, ties to even: without the
+/// call that nearbyint() is on the oldest x86-64.
 constexpr double kRounding = 0x1.8p52;
 
 /// The largest absolute value; not finite where one is not.
@@ -37,26 +36,19 @@ void Int8Queries::quantise(const float* query, std::int64_t dim, std::size_t at)
   if (!std::isfinite(largest)) return;
   const float step = largest > 1e-30F ? largest / 127 : 0.0F;
   const double inverse = step > 0 ? 1.0 / step : 0.0;
-  double norms_of[kLanes] = {};
-  double errors_of[kLanes] = {};
-  std::int32_t sums_of[kLanes] = {};
-  const auto take = [&](std::int64_t i, std::int64_t lane) {
+  double norm = 0;
+  double error = 0;
+  std::int32_t sum = 0;
+  for (std::int64_t i = 0; i < dim; ++i) {
     const double value = query[i];
     const double level = value * inverse + kRounding - kRounding;
     const auto whole = static_cast<std::int32_t>(level);
     levels[i] = static_cast<std::int8_t>(whole);
-    sums_of[lane] += whole;
-    norms_of[lane] += value * value;
+    sum += whole;
+    norm += value * value;
     const double left = value - level * step;
-    errors_of[lane] += left * left;
-  };
-  const std::int64_t whole_lanes = dim / kLanes * kLanes;
-  for (std::int64_t i = 0; i < whole_lanes; i += kLanes)
-    for (std::int64_t lane = 0; lane < kLanes; ++lane) take(i + lane, lane);
-  for (std::int64_t i = whole_lanes; i < dim; ++i) take(i, i - whole_lanes);
-  const double norm = std::accumulate(norms_of, norms_of + kLanes, 0.0);
-  const double error = std::accumulate(errors_of, errors_of + kLanes, 0.0);
-  const std::int64_t sum = std::accumulate(sums_of, sums_of + kLanes, std::int64_t{0});
+    error += left * left;
+  }
   const double rounding_up = 1 + 1e-6;
   norms[at] = static_cast<float>(std::sqrt(norm) * rounding_up);
   errors[at] = static_cast<float>(std::sqrt(error) * rounding_up);
