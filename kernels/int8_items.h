@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/aligned_vector.h"
 #include "kernels/item_vectors.h"
 
 namespace segue::kernels {
@@ -44,7 +45,7 @@ struct Int8Items {
 
 /// Owns the arrays of an Int8Items.
 struct Int8ItemArrays {
-  std::vector<std::uint8_t> panels;
+  AlignedVector<std::uint8_t> panels;
   std::vector<std::int64_t> firsts;
   std::vector<std::int32_t> rows;
   std::vector<float> bias;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <memory>
 
 namespace segue::kernels::cpu {
 namespace {
@@ -58,15 +57,10 @@ void Int8Queries::quantise(const float* query, std::int64_t dim, std::size_t at)
 }
 
 void Int8Tile::pack(const Int8Queries& queries, std::span<const std::int32_t> members) {
-  constexpr std::size_t kAlignment = 64;
   n_queries_ = static_cast<int>(members.size());
   n_padded_ = kernels_->queries_for(n_queries_);
   const auto dim = static_cast<std::size_t>(queries.dim());
-  const auto n_bytes = static_cast<std::size_t>(kernels_->packed_bytes(n_padded_, queries.dim()));
-  memory_.assign(n_bytes + kAlignment, 0);
-  void* begin = memory_.data();
-  std::size_t space = memory_.size();
-  data_ = static_cast<std::int8_t*>(std::align(kAlignment, n_bytes, begin, space));
+  data_.assign(static_cast<std::size_t>(kernels_->packed_bytes(n_padded_, queries.dim())), 0);
   const std::int8_t* rows[kMaxInt8TileQueries];
   for (int i = 0; i < n_padded_; ++i) {
     const bool real = i < n_queries_;
@@ -79,7 +73,7 @@ void Int8Tile::pack(const Int8Queries& queries, std::span<const std::int32_t> me
     inverse_steps[i] = real ? queries.inverse_steps[q] : 1.0F;
     corrections[i] = real ? queries.corrections[q] : 0.0F;
   }
-  kernels_->pack_queries(rows, n_queries_, n_padded_, static_cast<std::int64_t>(dim), data_);
+  kernels_->pack_queries(rows, n_queries_, n_padded_, static_cast<std::int64_t>(dim), data_.data());
 }
 
 }  // namespace segue::kernels::cpu

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "kernels/aligned_vector.h"
 #include "kernels/cpu/int8_kernels.h"
 #include "kernels/matrix_view.h"
 
@@ -36,7 +37,7 @@ class Int8Tile {
   [[nodiscard]] int n_queries() const { return n_queries_; }
   [[nodiscard]] int n_padded() const { return n_padded_; }
   [[nodiscard]] std::size_t query(int i) const { return static_cast<std::size_t>(members_[i]); }
-  [[nodiscard]] const std::int8_t* data() const { return data_; }
+  [[nodiscard]] const std::int8_t* data() const { return data_.data(); }
 
   float norms[kMaxInt8TileQueries], errors[kMaxInt8TileQueries], steps[kMaxInt8TileQueries],
       inverse_steps[kMaxInt8TileQueries], corrections[kMaxInt8TileQueries];
@@ -46,8 +47,7 @@ class Int8Tile {
   int n_queries_ = 0;
   int n_padded_ = 0;
   std::int32_t members_[kMaxInt8TileQueries];
-  std::vector<std::int8_t> memory_;
-  std::int8_t* data_ = nullptr;
+  AlignedVector<std::int8_t> data_;
 };
 
 }  // namespace segue::kernels::cpu

@@ -16,6 +16,7 @@
 namespace segue::kernels::cpu {
 namespace {
 
+constexpr std::int64_t kCachedBytes = 1 << 20;     ///< of items that need no fetching ahead
 constexpr std::int64_t kSampleStride = 16;         ///< blocks of which one is looked at first, to guess thresholds
 constexpr std::int64_t kLeastSampledBlocks = 256;  ///< with fewer, a guess costs more than it saves
 constexpr std::int64_t kLeastSampledScores = 32;   ///< the same where scores by int8 are what is searched for
@@ -46,8 +47,9 @@ void run_pass(const Int8Search& search, const std::vector<Int8Tile>& tiles, Pass
   std::vector<std::int64_t> blocks;
   for (std::int64_t block = 0; block < search.int8.n_blocks; ++block)
     if (pass.visits(block)) blocks.push_back(block);
+  const bool is_cached = search.int8.firsts[search.int8.n_blocks] * search.int8.dim <= kCachedBytes;
   share_blocks(search, blocks, scanners, [&](Int8Scanner& scanner, std::int64_t block, std::int64_t next) {
-    for (const Int8Tile& tile : tiles) scanner.scan(tile, block, &tile == tiles.data() ? next : block);
+    for (const Int8Tile& tile : tiles) scanner.scan(tile, block, &tile == tiles.data() && !is_cached ? next : block);
   });
 }
 

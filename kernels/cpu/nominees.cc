@@ -12,6 +12,8 @@ namespace segue::kernels::cpu {
 namespace {
 
 constexpr std::size_t kLeastCrowd = 128;  ///< with fewer candidates, looking for a better threshold is not worth while
+constexpr std::size_t kFewItems = 16;     ///< that a few panels can set a threshold for
+constexpr std::int64_t kFirstPanels = 2;  ///< scanned before there is a threshold
 constexpr std::int64_t kLineBytes = 64;
 constexpr std::int64_t kTurns = 16;      ///< of a thread in sharing blocks, at least
 constexpr std::int64_t kMostTaken = 32;  ///< blocks of a turn
@@ -24,6 +26,17 @@ void raise(std::atomic<float>& threshold, float to) {
 
 /// The `rank`-th largest (from 1) of some values, at least as many.
 float largest(std::vector<float>& values, std::size_t rank) {
+  if (rank <= kFewItems) {  // in order, which costs less than parting all of them
+    float best[kFewItems];
+    std::fill_n(best, rank, kMaskedScore);
+    for (const float value : values) {
+      std::size_t place = rank - 1;
+      if (!(value > best[place])) continue;
+      for (; place > 0 && value > best[place - 1]; --place) best[place] = best[place - 1];
+      best[place] = value;
+    }
+    return best[rank - 1];
+  }
   const auto place = values.begin() + static_cast<std::ptrdiff_t>(rank - 1);
   std::nth_element(values.begin(), place, values.end(), std::greater<>());
   return *place;
@@ -119,14 +132,31 @@ float Nominees::estimate(std::size_t rank) const {
 }
 
 Int8Scanner::Int8Scanner(const Int8Search& search, std::int64_t k)
-    : search_(search), nominees_(static_cast<std::size_t>(search.queries.n_rows), Nominees(k)) {
+    : search_(search),
+      k_(static_cast<std::size_t>(k)),
+      nominees_(static_cast<std::size_t>(search.queries.n_rows), Nominees(k)) {
   // As many as a tile of these queries can hold: filling more would take a single query longer than its scan.
   const std::int64_t n_padded = search.kernels.queries_for(search.queries.n_rows);
   places_.resize(static_cast<std::size_t>(n_padded * kInt8BlockItems));
   scores_.resize(places_.size());
+  if (search.queries.n_rows == 1 && search.items != nullptr) nominees_[0].reserve(kInt8BlockItems);
 }
 
 void Int8Scanner::scan(const Int8Tile& tile, std::int64_t block, std::int64_t next) {
+  const std::int64_t n_panels = (search_.int8.firsts[block + 1] - search_.int8.firsts[block]) / kInt8PanelItems;
+  bool is_blind = k_ <= kFewItems && n_panels > kFirstPanels;
+  for (int i = 0; is_blind && i < tile.n_queries(); ++i)
+    is_blind = search_.thresholds[tile.query(i)].load(std::memory_order_relaxed) == kMaskedScore;
+  if (!is_blind) return scan_panels(tile, block, 0, n_panels, next);
+  // Some items first, which set a threshold: else every item of the block would be nominated.
+  scan_panels(tile, block, 0, kFirstPanels, block);
+  for (int i = 0; i < tile.n_queries() && search_.items != nullptr; ++i)
+    nominees_[tile.query(i)].tighten(search_, tile.query(i));
+  scan_panels(tile, block, kFirstPanels, n_panels, next);
+}
+
+void Int8Scanner::scan_panels(const Int8Tile& tile, std::int64_t block, std::int64_t begin, std::int64_t end,
+                              std::int64_t next) {
   const Int8Items& int8 = search_.int8;
   const Int8Block& of_block = int8.blocks[block];
   float thresholds[kMaxInt8TileQueries];
@@ -139,19 +169,22 @@ void Int8Scanner::scan(const Int8Tile& tile, std::int64_t block, std::int64_t ne
     thresholds[i] =
         i < tile.n_queries() ? search_.thresholds[tile.query(i)].load(std::memory_order_relaxed) : kOutOfReach;
   }
-  const bool useful = search_.kernels.set_limits({thresholds, tile.norms, tile.errors, tile.steps, tile.inverse_steps,
-                                                  tile.corrections, tile.n_padded(), of_block.scale, of_block.max_norm,
-                                                  of_block.max_error, of_block.max_size, int8.dim, int8.bias != nullptr,
-                                                  limits, float_limits, steps, offsets, bounds});
+  // Scores by int8 that are searched for themselves have no error.
+  const float max_norm = search_.items == nullptr ? 0.0F : of_block.max_norm;
+  const float max_error = search_.items == nullptr ? 0.0F : of_block.max_error;
+  const bool useful =
+      search_.kernels.set_limits({thresholds, tile.norms, tile.errors, tile.steps, tile.inverse_steps, tile.corrections,
+                                  tile.n_padded(), of_block.scale, max_norm, max_error, of_block.max_size, int8.dim,
+                                  int8.bias != nullptr, limits, float_limits, steps, offsets, bounds});
   if (!useful && search_.items != nullptr) return;  // scores by int8 may be larger than defined ones
   std::int32_t counts[kMaxInt8TileQueries] = {};
-  const std::int64_t first = int8.firsts[block];
+  const std::int64_t first = int8.firsts[block] + begin * kInt8PanelItems;
   const std::int64_t panel_bytes = int8.panel_bytes();
   search_.kernels.scan_block({int8.panels + first / kInt8PanelItems * panel_bytes,
                               next == block ? nullptr : int8.panels + int8.firsts[next] / kInt8PanelItems * panel_bytes,
-                              (int8.firsts[block + 1] - first) / kInt8PanelItems, panel_bytes / kInt8PanelItems,
-                              tile.data(), tile.n_padded(), limits, int8.bias == nullptr ? nullptr : int8.bias + first,
-                              float_limits, steps, offsets, places_.data(), scores_.data(), counts});
+                              end - begin, panel_bytes / kInt8PanelItems, tile.data(), tile.n_padded(), limits,
+                              int8.bias == nullptr ? nullptr : int8.bias + first, float_limits, steps, offsets,
+                              places_.data(), scores_.data(), counts});
   for (int i = 0; i < tile.n_queries(); ++i) {
     if (counts[i] > 0)
       nominate(tile.query(i), counts[i], places_.data() + i * kInt8BlockItems, scores_.data() + i * kInt8BlockItems,

@@ -45,6 +45,7 @@ class Nominees {
   /// Drops what cannot be among the k best, raising the query's threshold. Worth calling when crowded().
   void tighten(const Int8Search& search, std::size_t query);
   [[nodiscard]] bool crowded() const;
+  void reserve(std::int64_t n_candidates) { candidates_.reserve(static_cast<std::size_t>(n_candidates)); }
   void add(const Candidate& candidate) { candidates_.push_back(candidate); }
   /// A score that is final.
   void add(SortableKey key) { best_.add(key); }
@@ -79,10 +80,12 @@ class Int8Scanner {
   [[nodiscard]] Nominees& of(std::size_t query) { return nominees_[query]; }
 
  private:
+  void scan_panels(const Int8Tile& tile, std::int64_t block, std::int64_t begin, std::int64_t end, std::int64_t next);
   void nominate(std::size_t query, int n, const std::uint32_t* places, const float* scores, float bound,
                 std::int64_t first);
 
   const Int8Search& search_;
+  std::size_t k_;
   std::vector<Nominees> nominees_;
   std::vector<std::uint32_t> places_;
   std::vector<float> scores_;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/aligned_vector.h"
 #include "kernels/cpu/tile_kernels.h"
 #include "kernels/matrix_view.h"
 
@@ -29,7 +30,8 @@ class PackedQueries {
  private:
   void quantise(MatrixView<const float> queries, bool as_int8);
 
-  std::vector<float> data_, scales_;
+  AlignedVector<float> data_;
+  std::vector<float> scales_;
   std::vector<std::int8_t> int8_;
   std::vector<std::int32_t> corrections_;
   std::vector<Tile> tiles_;
@@ -54,9 +56,9 @@ class ItemTile {
   const TileKernels& kernels_;
   std::int64_t dim_;
   bool is_int8_;
-  std::int64_t slice_dim_;     ///< dimensions summed at a time: all of them, or as many as leave float32 sums exact
-  std::vector<float> panels_;  ///< [slices, kTilePanels, slice_dim, 16]
-  std::vector<std::int8_t> int8_panels_;  ///< in place of panels_, where the kernels have int8 products
+  std::int64_t slice_dim_;       ///< dimensions summed at a time: all of them, or as many as leave float32 sums exact
+  AlignedVector<float> panels_;  ///< [slices, kTilePanels, slice_dim, 16]
+  AlignedVector<std::int8_t> int8_panels_;  ///< in place of panels_, where the kernels have int8 products
   float bias_[kTileItems];
   float scales_[kTileItems];
 };

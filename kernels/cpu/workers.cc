@@ -52,7 +52,8 @@ class Pool {
   [[noreturn]] void serve(std::uint64_t seen) {
     while (true) {
       for (int spins = 0; spins < kSpins && call_.load(std::memory_order_relaxed) == seen; ++spins) pause();
-      call_.wait(seen);
+      // Only if nothing came: whoever waits has to be woken by the system, even where there is no time to fall asleep.
+      if (call_.load(std::memory_order_relaxed) == seen) call_.wait(seen);
       seen = call_.load(std::memory_order_acquire);
       while (const int worker = begin()) {
         (*body_)(worker);

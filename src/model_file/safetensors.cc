@@ -208,8 +208,11 @@ const TensorBytes& SafetensorsFile::expect(const std::string& name, DType dtype,
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, TensorBytes>& tensors,
                        const std::map<std::string, std::string>& metadata) {
   std::vector<std::pair<std::string, TensorBytes>> ordered(tensors.begin(), tensors.end());
-  std::stable_sort(ordered.begin(), ordered.end(),
-                   [](const auto& a, const auto& b) { return size_of(a.second.dtype) > size_of(b.second.dtype); });
+  const auto is_ragged = [](const TensorBytes& tensor) { return tensor.bytes.size() % kAlignment != 0; };
+  std::stable_sort(ordered.begin(), ordered.end(), [&](const auto& a, const auto& b) {
+    if (is_ragged(a.second) != is_ragged(b.second)) return is_ragged(b.second);
+    return size_of(a.second.dtype) > size_of(b.second.dtype);
+  });
   Json header = Json::object();
   if (!metadata.empty()) header[kMetadataKey] = metadata;
   std::uint64_t offset = 0;

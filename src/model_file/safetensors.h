@@ -40,8 +40,9 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
-/// Writes tensors by falling size of their elements, then in the order of their names, so that each is aligned as its
-/// elements when mapped; data aligned to 64 bytes by a padded header; atomic. Same input, same bytes.
+/// Writes tensors so that each is aligned when mapped: first those whose size is a multiple of 64 bytes, which then all
+/// begin at one (the header is padded), then the others; both by falling size of their elements, then by name. Atomic.
+/// Same input, same bytes.
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, TensorBytes>& tensors,
                        const std::map<std::string, std::string>& metadata);
 

@@ -1,7 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+
+#include "kernels/aligned_vector.h"
 
 namespace segue::models {
 
@@ -21,7 +22,8 @@ class PackedLinear {
 
  private:
   std::int64_t n_out_ = 0, n_in_ = 0;
-  std::vector<float> panels_;  // [ceil(n_out / 32), n_in + 1, 32]: the bias, then a row an input; padded with zeros
+  kernels::AlignedVector<float>
+      panels_;  // [ceil(n_out / 32), n_in + 1, 32]: the bias, then a row an input; padded with zeros
 };
 
 }  // namespace segue::models
