@@ -54,16 +54,23 @@ void DataOptions::read(config::Section& data) {
       {{"time", SplitKind::kTime},
        {"last_item", SplitKind::kLastItem},
        {"last_sequences", SplitKind::kLastSequences},
+       {"users", SplitKind::kUsers},
        {"files", SplitKind::kFiles}},
       {.meaning =
            "time: the latest events test, those before validate; last_item: the last event of each sequence tests,"
            " the one before validates (leaks the future); last_sequences: whole sequences, by their last event;"
+           " users: whole sequences at random, by a hash of their id (leaks the future);"
            " files: validation_events and test_events"});
+  parts.read("validation_fraction", validation_fraction,
+             {.meaning = "of the events (time) or sequences (last_sequences, users, files)",
+              .unit = "share",
+              .low = 0,
+              .high = 0.9});
   parts.read(
-      "validation_fraction", validation_fraction,
-      {.meaning = "of the events (time) or sequences (last_sequences, files)", .unit = "share", .low = 0, .high = 0.9});
-  parts.read("test_fraction", test_fraction,
-             {.meaning = "of the events (time) or sequences (last_sequences)", .unit = "share", .low = 0, .high = 0.9});
+      "test_fraction", test_fraction,
+      {.meaning = "of the events (time) or sequences (last_sequences, users)", .unit = "share", .low = 0, .high = 0.9});
+  parts.read("seed", split_seed,
+             {.meaning = "users: which ones are held out; the same id goes to the same part, whatever else is there"});
   parts.read("validation_from", validation_from, {.meaning = "time: validation begins here, in place of the fraction"});
   parts.read("test_from", test_from, {.meaning = "time: the test begins here, in place of the fraction"});
   data.read("n_partitions", n_partitions,
@@ -71,8 +78,9 @@ void DataOptions::read(config::Section& data) {
              .low = 0,
              .high = 4096});
   if (data.has("events") && split == SplitKind::kTime && source.time_column.empty()) {
-    parts.fail("kind",
-               "a split by time needs data.columns.time; without times choose last_sequences, last_item or files");
+    parts.fail(
+        "kind",
+        "a split by time needs data.columns.time; without times choose last_sequences, users, last_item or files");
   }
   if (data.has("events") && validation_fraction + test_fraction >= 1 && split != SplitKind::kFiles) {
     parts.fail("test_fraction",

@@ -474,7 +474,7 @@ Json prepare(const DataOptions& options, int n_threads, bool force) {
   if (options.prepared.empty()) throw ConfigError("data.prepared: missing; name the directory of the prepared dataset");
   if (options.split == SplitKind::kTime && options.source.time_column.empty()) {
     throw ConfigError(
-        "data.split.kind time needs data.columns.time; without times choose last_sequences, last_item or files");
+        "data.split.kind time needs data.columns.time; without times choose last_sequences, users, last_item or files");
   }
   const auto files = find_files(options);
   if (!force) {

@@ -12,7 +12,7 @@
 
 namespace segue {
 
-enum class SplitKind { kTime, kLastItem, kLastSequences, kFiles };
+enum class SplitKind { kTime, kLastItem, kLastSequences, kUsers, kFiles };
 
 /// Section `data.items`: files that say something of items, a row an item, in the form of the files of events.
 struct ItemFileOptions {
@@ -37,8 +37,9 @@ struct DataOptions {
   std::int64_t max_sequence_length = 0;  ///< longer ones keep their latest events; 0: no limit
   std::int64_t min_item_count = 1;       ///< rarer items (in the training part) become unknown
   SplitKind split = SplitKind::kTime;
-  double validation_fraction = 0.1;  ///< time: of the span's events; last_sequences and files: of sequences
+  double validation_fraction = 0.1;  ///< time: of the span's events; last_sequences, users and files: of sequences
   double test_fraction = 0.1;
+  std::uint64_t split_seed = 42;           ///< users: of the hash that holds sequences out
   std::string validation_from, test_from;  ///< split time as ISO date or number, in place of fractions
   std::int64_t n_partitions = 0;           ///< by sequence hash, on disk; 0: from the size of the input
   void read(config::Section& section);

@@ -14,6 +14,7 @@ const char* name_of(SplitKind kind) {
     case SplitKind::kTime: return "time";
     case SplitKind::kLastItem: return "last_item";
     case SplitKind::kLastSequences: return "last_sequences";
+    case SplitKind::kUsers: return "users";
     case SplitKind::kFiles: return "files";
   }
   return "";
@@ -48,6 +49,7 @@ Json protocol_of(const DataOptions& options) {
     if (!options.validation_from.empty()) split["validation_from"] = options.validation_from;
     if (!options.test_from.empty()) split["test_from"] = options.test_from;
   }
+  if (options.split == SplitKind::kUsers) split["seed"] = options.split_seed;
   Json features = Json::array();
   for (const auto& feature : options.features) features.push_back(feature.name);
   Json protocol = {{"split", std::move(split)},

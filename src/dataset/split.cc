@@ -1,6 +1,10 @@
 #include "dataset/split.h"
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include <algorithm>
+#include <cmath>
 
 namespace segue::dataset {
 
@@ -10,6 +14,13 @@ std::int64_t last_moment(const Partitions::Loaded& loaded, std::size_t sequence,
   // With times, the last event need not be the last row.
   return *std::max_element(loaded.inputs.begin() + loaded.begins[sequence],
                            loaded.inputs.begin() + loaded.begins[sequence + 1]);
+}
+
+Part part_of_user(std::string_view id, const DataOptions& options) {
+  const std::uint64_t hash = XXH3_64bits_withSeed(id.data(), id.size(), options.split_seed);
+  const double share = std::ldexp(static_cast<double>(hash >> 11U), -53);  // 53 bits are a double's
+  if (share < options.test_fraction) return Part::kTest;
+  return share < options.test_fraction + options.validation_fraction ? Part::kValidation : Part::kTrain;
 }
 
 std::vector<Kept> split_sequences(const Partitions::Loaded& loaded, const DataOptions& options, const Cuts& cuts) {
@@ -42,6 +53,7 @@ std::vector<Kept> split_sequences(const Partitions::Loaded& loaded, const DataOp
         all_in(moment >= cuts.test ? Part::kTest : moment >= cuts.validation ? Part::kValidation : Part::kTrain);
         break;
       }
+      case SplitKind::kUsers: all_in(part_of_user(loaded.ids[s], options)); break;
       case SplitKind::kFiles: {
         const bool late = loaded.parts[s] == Part::kTrain && last_moment(loaded, s, options.split) >= cuts.validation;
         all_in(late ? Part::kValidation : loaded.parts[s]);

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <optional>
+#include <set>
 
 #include "evaluation/bayes.h"
 #include "evaluation/bootstrap.h"
@@ -14,15 +16,14 @@
 namespace segue::evaluation {
 namespace {
 
-/// What is kept of a system's answers: a rank a query, never the lists.
+/// What is kept of a system's answers: sums, never ranks or lists.
 struct SystemRun {
   std::string name;
   bool is_model = false;
-  std::vector<std::int64_t> ranks;                ///< [n_queries]
-  std::vector<std::vector<float>> expected_hits;  ///< [k of a hit_rate metric][n_queries], with a Bayes file
   std::map<std::string, double> means;
   double tied_share = 0;
-  std::map<std::string, ClusterSums> sums;  ///< by metric, [n_clusters]
+  std::map<std::string, ClusterSums> sums;                   ///< by metric, [n_clusters]
+  std::vector<std::vector<std::vector<double>>> slice_sums;  ///< [slicing][slice][metric of one query]
   std::map<std::string, std::vector<double>> samples;
 };
 
@@ -49,13 +50,17 @@ class Evaluator {
   Evaluator(const Dataset& dataset, const EvaluationOptions& options, std::uint64_t seed, int n_threads)
       : dataset_(dataset), options_(options), seed_(seed), n_threads_(n_threads) {
     for (const auto& text : options.metrics) metrics_.push_back(ranking::MetricName::parse(text));
+    std::copy_if(metrics_.begin(), metrics_.end(), std::back_inserter(query_metrics_),
+                 [](const auto& metric) { return metric.name != "coverage"; });
     queries_ = ranking::make_queries(dataset, options.protocol);
     if (queries_.empty())
-      throw DataError("No targets to evaluate: the " +
-                      std::string(options.protocol.part == Part::kTest ? "test" : "validation") +
-                      " part has no event with " + std::to_string(options.protocol.min_history) +
-                      " or more events before it; look at data.split and evaluation.min_history");
+      throw DataError(
+          "No targets to evaluate: the " + std::string(options.protocol.part == Part::kTest ? "test" : "validation") +
+          " part has no event with " + std::to_string(options.protocol.min_history) + " or more events before it" +
+          (asks_for_sets() && options.protocol.hide_seen ? " whose item it has not seen" : "") +
+          "; look at data.split and evaluation.min_history");
     clusters_ = cluster_by_sequence(queries_);
+    slicings_ = make_slicings(dataset, options.protocol, queries_);
     if (!options.bayes.empty()) open_bayes();
   }
 
@@ -70,7 +75,6 @@ class Evaluator {
       BayesScorer scorer(*bayes_);
       systems.push_back(rank(scorer, false));
     }
-    for (auto& system : systems) sum_by_cluster(system);
     if (options_.bootstrap_samples > 0) resample(systems);
 
     Json json;
@@ -95,61 +99,82 @@ class Evaluator {
     if (expected_ks_.empty()) expected_ks_.push_back(options_.protocol.max_k);
   }
 
+  /// What grows while a system answers: by metric of one query, and by k of expected hits.
+  struct Sums {
+    std::vector<ClusterSums> of_metric, of_expected;  ///< [n_clusters] each
+    std::vector<double> expected_total;
+    std::vector<std::vector<std::vector<double>>> slices;  ///< [slicing][slice][metric]
+  };
+
   SystemRun rank(ranking::Scorer& scorer, bool is_model) {
     SystemRun system;
     system.name = scorer.name();
     system.is_model = is_model;
-    system.expected_hits.resize(expected_ks_.size());
     const bool keeps_examples = is_model && examples_.empty() && options_.examples > 0;
     const auto stride = std::max<std::int64_t>(
         1, static_cast<std::int64_t>(queries_.size()) / std::max<std::int64_t>(1, options_.examples));
     ranking::MetricAccumulator accumulator(metrics_, dataset_.n_items());
+    Sums sums = zeros();
     Progress progress("Ranking by " + system.name, static_cast<std::int64_t>(queries_.size()), "queries");
+    std::int64_t query = 0;
     ranking::rank_all(dataset_, scorer, queries_, options_.protocol, n_threads_, [&](const ranking::Ranking& ranking) {
       accumulator.add(ranking);
-      if (bayes_) add_expected_hits(system, ranking);
-      const auto index = static_cast<std::int64_t>(system.ranks.size());
-      if (keeps_examples && index % stride == 0 && static_cast<std::int64_t>(examples_.size()) < options_.examples)
+      add(ranking, static_cast<std::size_t>(query), sums);
+      if (keeps_examples && query % stride == 0 && static_cast<std::int64_t>(examples_.size()) < options_.examples)
         examples_.push_back(example(ranking));
-      system.ranks.push_back(ranking.rank);
+      ++query;
       progress.advance(1);
     });
     progress.finish();
     system.means = accumulator.values();
     system.tied_share = accumulator.tied_share();
+    take(std::move(sums), system);
     return system;
   }
 
-  void add_expected_hits(SystemRun& system, const ranking::Ranking& ranking) {
-    const auto probabilities = bayes_->probabilities(ranking.query->sequence);
+  [[nodiscard]] Sums zeros() const {
+    const ClusterSums clusters(clusters_.counts.size(), 0);
+    Sums sums;
+    sums.of_metric.assign(query_metrics_.size(), clusters);
+    sums.of_expected.assign(expected_ks_.size(), clusters);
+    sums.expected_total.assign(expected_ks_.size(), 0);
+    for (const auto& slicing : slicings_)
+      sums.slices.emplace_back(slicing.labels.size(), std::vector<double>(query_metrics_.size(), 0));
+    return sums;
+  }
+
+  void add(const ranking::Ranking& ranking, std::size_t query, Sums& sums) const {
+    const std::size_t cluster = clusters_.of_query[query];
+    for (std::size_t m = 0; m < query_metrics_.size(); ++m) {
+      const double value = ranking::metric_value(query_metrics_[m], ranking.ranks, ranking.n_targets);
+      sums.of_metric[m][cluster] += static_cast<float>(value);
+      for (std::size_t i = 0; i < slicings_.size(); ++i) sums.slices[i][slicings_[i].slice_of[query]][m] += value;
+    }
     for (std::size_t i = 0; i < expected_ks_.size(); ++i) {
-      double mass = 0;
-      for (const auto item :
-           ranking.items.first(std::min(ranking.items.size(), static_cast<std::size_t>(expected_ks_[i]))))
-        if (item >= 0) mass += static_cast<double>(probabilities[static_cast<std::size_t>(item)]);
-      system.expected_hits[i].push_back(static_cast<float>(mass));
+      const float hits = expected_hits(ranking, expected_ks_[i]);
+      sums.of_expected[i][cluster] += hits;
+      sums.expected_total[i] += static_cast<double>(hits);
     }
   }
 
-  void sum_by_cluster(SystemRun& system) const {
-    for (const auto& metric : metrics_) {
-      if (metric.name == "coverage") continue;
-      auto& sums = system.sums[metric.text()];
-      sums.assign(clusters_.counts.size(), 0);
-      for (std::size_t query = 0; query < queries_.size(); ++query)
-        sums[clusters_.of_query[query]] += static_cast<float>(ranking::metric_value(metric, system.ranks[query]));
-    }
+  void take(Sums sums, SystemRun& system) const {
+    for (std::size_t m = 0; m < query_metrics_.size(); ++m)
+      system.sums[query_metrics_[m].text()] = std::move(sums.of_metric[m]);
     for (std::size_t i = 0; i < expected_ks_.size(); ++i) {
       const auto name = "expected_hit_rate@" + std::to_string(expected_ks_[i]);
-      auto& sums = system.sums[name];
-      sums.assign(clusters_.counts.size(), 0);
-      double total = 0;
-      for (std::size_t query = 0; query < queries_.size(); ++query) {
-        sums[clusters_.of_query[query]] += system.expected_hits[i][query];
-        total += static_cast<double>(system.expected_hits[i][query]);
-      }
-      system.means[name] = total / static_cast<double>(queries_.size());
+      system.sums[name] = std::move(sums.of_expected[i]);
+      system.means[name] = sums.expected_total[i] / static_cast<double>(queries_.size());
     }
+    system.slice_sums = std::move(sums.slices);
+  }
+
+  /// What Bayes expects of the first k of a list.
+  [[nodiscard]] float expected_hits(const ranking::Ranking& ranking, std::int64_t k) const {
+    const auto probabilities = bayes_->probabilities(ranking.query->sequence);
+    double mass = 0;
+    for (const auto item : ranking.items.first(std::min(ranking.items.size(), static_cast<std::size_t>(k))))
+      if (item >= 0) mass += static_cast<double>(probabilities[static_cast<std::size_t>(item)]);
+    return static_cast<float>(mass);
   }
 
   void resample(std::vector<SystemRun>& systems) const {
@@ -253,43 +278,45 @@ class Evaluator {
 
   [[nodiscard]] Json slices(const SystemRun& system) const {
     Json json = Json::object();
-    for (const auto& slicing : slicings()) {
+    for (std::size_t i = 0; i < slicings_.size(); ++i) {
+      const Slicing& slicing = slicings_[i];
       json[slicing.name] = Json::array();
       for (std::size_t slice = 0; slice < slicing.labels.size(); ++slice) {
-        std::int64_t n = 0;
-        std::vector<double> sums(metrics_.size(), 0);
-        for (std::size_t query = 0; query < queries_.size(); ++query) {
-          if (slicing.slice_of[query] != slice) continue;
-          ++n;
-          for (std::size_t m = 0; m < metrics_.size(); ++m)
-            if (metrics_[m].name != "coverage") sums[m] += ranking::metric_value(metrics_[m], system.ranks[query]);
-        }
+        const auto n = std::count(slicing.slice_of.begin(), slicing.slice_of.end(), static_cast<std::uint8_t>(slice));
         if (n == 0) continue;
         Json row;
         row["label"] = slicing.labels[slice];
         row["n"] = n;
-        for (std::size_t m = 0; m < metrics_.size(); ++m)
-          if (metrics_[m].name != "coverage") row["metrics"][metrics_[m].text()] = sums[m] / static_cast<double>(n);
+        for (std::size_t m = 0; m < query_metrics_.size(); ++m)
+          row["metrics"][query_metrics_[m].text()] = system.slice_sums[i][slice][m] / static_cast<double>(n);
         json[slicing.name].push_back(std::move(row));
       }
     }
     return json;
   }
 
-  [[nodiscard]] const std::vector<Slicing>& slicings() const {
-    if (slicings_.empty()) slicings_ = make_slicings(dataset_, queries_);
-    return slicings_;
-  }
-
   [[nodiscard]] std::string primary_metric() const {
-    for (const auto& metric : metrics_)
-      if (metric.name != "coverage") return metric.text();
-    return metrics_.front().text();
+    return (query_metrics_.empty() ? metrics_ : query_metrics_).front().text();
   }
 
   [[nodiscard]] Json id(ItemRow item) const {
     if (item < 0 || item >= dataset_.n_items()) return nullptr;
     return std::string(dataset_.items().id(item));
+  }
+
+  [[nodiscard]] bool asks_for_sets() const { return options_.protocol.positions == ranking::Positions::kRest; }
+
+  /// In the order of their events; null for each of the unknown ones.
+  [[nodiscard]] Json target_ids(const ranking::Query& query) const {
+    ranking::Targets targets;
+    ranking::find_targets(dataset_, options_.protocol, query, targets);
+    std::set<ItemRow> left(targets.known.begin(), targets.known.end());
+    Json ids = Json::array();
+    for (auto position = query.position; position < query.end; ++position) {
+      const ItemRow item = dataset_.item_rows()[static_cast<std::size_t>(position)];
+      if (item >= dataset_.n_items() || left.erase(item) > 0) ids.push_back(id(item));
+    }
+    return ids;
   }
 
   [[nodiscard]] Json example(const ranking::Ranking& ranking) const {
@@ -298,19 +325,41 @@ class Evaluator {
     json["history"] = Json::array();
     for (auto position = ranking.query->begin; position < ranking.query->position; ++position)
       json["history"].push_back(id(dataset_.item_rows()[static_cast<std::size_t>(position)]));
-    json["target"] = id(ranking.target);
-    json["rank"] = ranking.rank;
+    if (asks_for_sets()) {
+      json["targets"] = target_ids(*ranking.query);
+      json["ranks"] = std::vector(ranking.ranks.begin(), ranking.ranks.end());
+    } else {
+      json["target"] = id(dataset_.item_rows()[static_cast<std::size_t>(ranking.query->position)]);
+      json["rank"] = ranking.ranks.empty() ? 0 : ranking.ranks.front();
+    }
     json["recommended"] = Json::array();
     for (const auto item : ranking.items.first(std::min<std::size_t>(ranking.items.size(), 10)))
       if (item >= 0) json["recommended"].push_back(id(item));
     return json;
   }
 
+  /// Of the queries, and of those that hide_seen has left without an item.
+  struct TargetCounts {
+    std::int64_t n = 0, unknown = 0, repeated = 0, sequences_left_out = 0;
+  };
+
+  [[nodiscard]] TargetCounts count_targets() const {
+    TargetCounts counts;
+    ranking::RankingProtocol unfiltered = options_.protocol;
+    unfiltered.hide_seen = false;
+    ranking::Targets targets;
+    for (const auto& query : ranking::make_queries(dataset_, unfiltered)) {
+      ranking::find_targets(dataset_, options_.protocol, query, targets);
+      counts.n += targets.size();
+      counts.unknown += targets.n_unknown;
+      counts.repeated += targets.n_repeated;
+      counts.sequences_left_out += targets.size() == 0 ? 1 : 0;
+    }
+    return counts;
+  }
+
   [[nodiscard]] Json protocol() const {
-    const auto items = dataset_.item_rows();
-    const auto unknown = std::count_if(queries_.begin(), queries_.end(), [&](const auto& query) {
-      return items[static_cast<std::size_t>(query.position)] >= dataset_.n_items();
-    });
+    const TargetCounts counts = count_targets();
     Json json;
     const Json options = options_.to_json();
     json["part"] = options["part"];
@@ -324,7 +373,13 @@ class Evaluator {
     json["averaging"] = "over queries; intervals resample sequences";
     json["n_queries"] = queries_.size();
     json["n_sequences"] = clusters_.counts.size();
-    json["unknown_targets"] = unknown;
+    json["unknown_targets"] = counts.unknown;
+    if (asks_for_sets()) {
+      json["given"] = options_.protocol.given;
+      json["mean_relevant_items"] = static_cast<double>(counts.n) / static_cast<double>(queries_.size());
+      json["repeated_targets"] = counts.repeated;
+      json["sequences_left_out"] = counts.sequences_left_out;
+    }
     json["primary_metric"] = primary_metric();
     json["bootstrap_samples"] = options_.bootstrap_samples;
     json["confidence"] = options_.confidence;
@@ -338,12 +393,12 @@ class Evaluator {
   const EvaluationOptions& options_;
   std::uint64_t seed_;
   int n_threads_;
-  std::vector<ranking::MetricName> metrics_;
+  std::vector<ranking::MetricName> metrics_, query_metrics_;  ///< all; those that one query has
   std::vector<ranking::Query> queries_;
   Clusters clusters_;
   std::optional<BayesPredictions> bayes_;
   std::vector<std::int64_t> expected_ks_;
-  mutable std::vector<Slicing> slicings_;
+  std::vector<Slicing> slicings_;
   Json examples_ = Json::array();
 };
 

@@ -15,7 +15,7 @@ namespace segue::evaluation {
 
 /// Section `evaluation`.
 struct EvaluationOptions {
-  ranking::RankingProtocol protocol;  ///< part: test | validation; positions: last | every; hide_seen; min_history
+  ranking::RankingProtocol protocol;  ///< part, positions: last | every | rest; given; hide_seen; min_history
   std::vector<std::string> metrics = {"hit_rate@5", "hit_rate@10", "hit_rate@20", "mrr@20",
                                       "ndcg@10",    "ndcg@20",     "coverage@20"};
   baselines::BaselineOptions baselines;
@@ -34,9 +34,12 @@ struct EvaluationOptions {
 ///                 "difference": {"to": best baseline, "metrics": {...}},      paired bootstrap, for models
 ///                 "slices": {"history_length": [{"label", "n", "metrics": {"ndcg@10": value}}], "popularity": [...],
 ///                 "revisit": [...]}}],
-///    "examples": [{"sequence", "history": [ids], "target": id, "recommended": [ids]}]}
-/// With a Bayes file: a system "bayes" and for every system the metric expected_hit_rate@k, and "exact_share@k" (its
-/// expected hits over those of Bayes), and for models "above_bayes": better in some metric by more than chance.
+///    "examples": [{"sequence", "history": [ids], "target": id, "rank": 0 if it has none, "recommended": [ids]}]}
+/// Where positions is rest, the protocol also says given, mean_relevant_items, repeated_targets (items dropped since
+/// the history holds them: hide_seen) and sequences_left_out (that lost all their items by it); slices are
+/// history_length and relevant_items; an example has "targets": [ids] and "ranks": [of those that rank, rising]. With a
+/// Bayes file: a system "bayes" and for every system the metric expected_hit_rate@k, and "exact_share@k" (its expected
+/// hits over those of Bayes), and for models "above_bayes": better in some metric by more than chance.
 Json evaluate(const Dataset& dataset, const std::vector<ranking::Scorer*>& models, const EvaluationOptions& options,
               std::uint64_t seed, int n_threads);
 

@@ -9,8 +9,8 @@ namespace {
 
 const std::vector<std::pair<std::string, Part>> kParts = {
     {"train", Part::kTrain}, {"validation", Part::kValidation}, {"test", Part::kTest}};
-const std::vector<std::pair<std::string, ranking::Positions>> kPositions = {{"last", ranking::Positions::kLast},
-                                                                            {"every", ranking::Positions::kEvery}};
+const std::vector<std::pair<std::string, ranking::Positions>> kPositions = {
+    {"last", ranking::Positions::kLast}, {"every", ranking::Positions::kEvery}, {"rest", ranking::Positions::kRest}};
 
 template <class E>
 std::string word_of(E value, const std::vector<std::pair<std::string, E>>& words) {
@@ -22,9 +22,17 @@ std::string word_of(E value, const std::vector<std::pair<std::string, E>>& words
 void EvaluationOptions::read(config::Section& section) {
   section.read_choice("part", protocol.part, kParts, {.meaning = "Which part's events are the targets"});
   section.read_choice("positions", protocol.positions, kPositions,
-                      {.meaning = "`last`: the last target of each sequence; `every`: each event that has a history"});
-  section.read("hide_seen", protocol.hide_seen,
-               {.meaning = "Items of the history are no candidates (the target always is)"});
+                      {.meaning = "`last`: the last target of each sequence; `every`: each event that has a history;"
+                                  " `rest`: one query a sequence, for the set of the items in its part"});
+  section.read("given", protocol.given,
+               {.meaning = "`rest`: share of a sequence that is its history, where it lies in the part as a whole",
+                .unit = "share",
+                .low = 0.01,
+                .high = 0.99});
+  section.read(
+      "hide_seen", protocol.hide_seen,
+      {.meaning = "Items of the history are no candidates (a single target always is; a set loses those of its "
+                  "items)"});
   section.read("min_history", protocol.min_history,
                {.meaning = "Targets with fewer earlier events are left out", .unit = "events", .low = 1});
   section.read(
@@ -42,6 +50,11 @@ void EvaluationOptions::read(config::Section& section) {
   section.read("examples", examples,
                {.meaning = "Test sequences kept with their recommendations, for the report", .low = 0, .high = 1000});
 
+  if (!bayes.empty() && protocol.positions == ranking::Positions::kRest) {
+    section.fail("bayes",
+                 "the file holds the best prediction of one event, evaluation.positions rest asks for a set; choose "
+                 "positions last, or clear evaluation.bayes (evaluation.bayes=)");
+  }
   std::int64_t max_k = 1;
   if (metrics.empty()) section.fail("metrics", "at least one metric is needed, for example hit_rate@10");
   for (const auto& text : metrics) {
@@ -57,6 +70,7 @@ void EvaluationOptions::read(config::Section& section) {
 Json EvaluationOptions::to_json() const {
   return {{"part", word_of(protocol.part, kParts)},
           {"positions", word_of(protocol.positions, kPositions)},
+          {"given", protocol.given},
           {"hide_seen", protocol.hide_seen},
           {"min_history", protocol.min_history},
           {"metrics", metrics},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <utility>
 
 namespace segue::evaluation {
 namespace {
@@ -23,28 +24,69 @@ std::vector<std::uint8_t> popularity_third(const Dataset& dataset) {
   return third;
 }
 
-}  // namespace
+/// Numbers from 1, by size.
+class SizeSlicing {
+ public:
+  explicit SizeSlicing(std::string name) : slicing_{std::move(name), {"1", "2-3", "4-7", "8-15", "16-63", "64+"}, {}} {}
+  void add(std::int64_t n) {
+    constexpr std::array<std::int64_t, 6> kSizes = {1, 2, 4, 8, 16, 64};
+    const auto bucket = std::upper_bound(kSizes.begin(), kSizes.end(), n) - kSizes.begin();
+    slicing_.slice_of.push_back(static_cast<std::uint8_t>(std::max<std::ptrdiff_t>(bucket - 1, 0)));
+  }
+  [[nodiscard]] const Slicing& slicing() const { return slicing_; }
 
-std::vector<Slicing> make_slicings(const Dataset& dataset, const std::vector<ranking::Query>& queries) {
-  constexpr std::array<std::int64_t, 6> kLengths = {1, 2, 4, 8, 16, 64};
-  Slicing length{"history_length", {"1", "2-3", "4-7", "8-15", "16-63", "64+"}, {}};
-  Slicing popularity{"popularity", {"head", "middle", "tail", "unseen in training"}, {}};
-  Slicing revisit{"revisit", {"new item", "revisit"}, {}};
+ private:
+  Slicing slicing_;
+};
+
+Slicing by_history_length(const std::vector<ranking::Query>& queries) {
+  SizeSlicing sizes("history_length");
+  for (const auto& query : queries) sizes.add(query.position - query.begin);
+  return sizes.slicing();
+}
+
+Slicing by_relevant_items(const Dataset& dataset, const ranking::RankingProtocol& protocol,
+                          const std::vector<ranking::Query>& queries) {
+  SizeSlicing sizes("relevant_items");
+  ranking::Targets targets;
+  for (const auto& query : queries) {
+    ranking::find_targets(dataset, protocol, query, targets);
+    sizes.add(targets.size());
+  }
+  return sizes.slicing();
+}
+
+Slicing by_popularity(const Dataset& dataset, const std::vector<ranking::Query>& queries) {
+  Slicing slicing{"popularity", {"head", "middle", "tail", "unseen in training"}, {}};
   const auto third = popularity_third(dataset);
+  for (const auto& query : queries) {
+    const auto target = dataset.item_rows()[static_cast<std::size_t>(query.position)];
+    slicing.slice_of.push_back(target >= dataset.n_items() ? std::uint8_t{3} : third[static_cast<std::size_t>(target)]);
+  }
+  return slicing;
+}
+
+Slicing by_revisit(const Dataset& dataset, const std::vector<ranking::Query>& queries) {
+  Slicing slicing{"revisit", {"new item", "revisit"}, {}};
   const auto items = dataset.item_rows();
   for (const auto& query : queries) {
-    const auto n = query.position - query.begin;
-    const auto bucket = std::upper_bound(kLengths.begin(), kLengths.end(), n) - kLengths.begin();
-    length.slice_of.push_back(static_cast<std::uint8_t>(std::max<std::ptrdiff_t>(bucket - 1, 0)));
     const auto target = items[static_cast<std::size_t>(query.position)];
-    popularity.slice_of.push_back(target >= dataset.n_items() ? std::uint8_t{3}
-                                                              : third[static_cast<std::size_t>(target)]);
-    const auto history = items.subspan(static_cast<std::size_t>(query.begin), static_cast<std::size_t>(n));
+    const auto history =
+        items.subspan(static_cast<std::size_t>(query.begin), static_cast<std::size_t>(query.position - query.begin));
     // Unknown items share a row: whether one of them is a revisit cannot be told, so they count as new.
     const bool again = target < dataset.n_items() && std::find(history.begin(), history.end(), target) != history.end();
-    revisit.slice_of.push_back(again ? 1 : 0);
+    slicing.slice_of.push_back(again ? 1 : 0);
   }
-  return {length, popularity, revisit};
+  return slicing;
+}
+
+}  // namespace
+
+std::vector<Slicing> make_slicings(const Dataset& dataset, const ranking::RankingProtocol& protocol,
+                                   const std::vector<ranking::Query>& queries) {
+  if (protocol.positions == ranking::Positions::kRest)
+    return {by_history_length(queries), by_relevant_items(dataset, protocol, queries)};
+  return {by_history_length(queries), by_popularity(dataset, queries), by_revisit(dataset, queries)};
 }
 
 }  // namespace segue::evaluation

@@ -11,6 +11,21 @@ namespace {
 
 constexpr std::array<const char*, 6> kNames = {"hit_rate", "recall", "precision", "mrr", "ndcg", "coverage"};
 
+double discount(std::int64_t rank) { return 1.0 / std::log2(static_cast<double>(rank) + 1); }
+
+double gain_of(std::span<const std::int64_t> ranks) {
+  double gain = 0;
+  for (const std::int64_t rank : ranks) gain += discount(rank);
+  return gain;
+}
+
+/// Of n targets at the first n ranks.
+double best_gain(std::int64_t n) {
+  double gain = 0;
+  for (std::int64_t rank = 1; rank <= n; ++rank) gain += discount(rank);
+  return gain;
+}
+
 }  // namespace
 
 MetricName MetricName::parse(const std::string& text) {
@@ -32,12 +47,16 @@ MetricName MetricName::parse(const std::string& text) {
 
 std::string MetricName::text() const { return name + "@" + std::to_string(k); }
 
-double metric_value(const MetricName& metric, std::int64_t rank) {
-  if (rank < 1 || rank > metric.k) return 0;
-  if (metric.name == "hit_rate" || metric.name == "recall") return 1;
-  if (metric.name == "precision") return 1.0 / static_cast<double>(metric.k);
-  if (metric.name == "mrr") return 1.0 / static_cast<double>(rank);
-  if (metric.name == "ndcg") return 1.0 / std::log2(static_cast<double>(rank) + 1);
+double metric_value(const MetricName& metric, std::span<const std::int64_t> ranks, std::int64_t n_targets) {
+  if (n_targets < 1) throw std::invalid_argument("metric_value: " + metric.text() + " of a query without targets");
+  const auto end = std::upper_bound(ranks.begin(), ranks.end(), metric.k);
+  const auto hits = ranks.first(static_cast<std::size_t>(end - ranks.begin()));
+  const auto n_hits = static_cast<double>(hits.size());
+  if (metric.name == "hit_rate") return hits.empty() ? 0 : 1;
+  if (metric.name == "recall") return n_hits / static_cast<double>(std::min(metric.k, n_targets));
+  if (metric.name == "precision") return n_hits / static_cast<double>(metric.k);
+  if (metric.name == "mrr") return hits.empty() ? 0 : 1.0 / static_cast<double>(hits.front());
+  if (metric.name == "ndcg") return hits.empty() ? 0 : gain_of(hits) / best_gain(std::min(metric.k, n_targets));
   throw std::invalid_argument("metric_value: " + metric.name + " has no value for one query");
 }
 
@@ -52,7 +71,7 @@ void MetricAccumulator::add(const Ranking& ranking) {
   if (ranking.tied) ++n_tied_;
   for (std::size_t i = 0; i < metrics_.size(); ++i) {
     if (covered_[i].empty()) {
-      if (metrics_[i].name != "coverage") sums_[i] += metric_value(metrics_[i], ranking.rank);
+      if (metrics_[i].name != "coverage") sums_[i] += metric_value(metrics_[i], ranking.ranks, ranking.n_targets);
       continue;
     }
     for (const auto item : ranking.items.first(std::min(ranking.items.size(), static_cast<std::size_t>(metrics_[i].k))))

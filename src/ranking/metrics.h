@@ -18,9 +18,19 @@ struct MetricName {
   [[nodiscard]] std::string text() const;
 };
 
-/// The value of a per-query metric for a target at `rank` (from 1; 0: not found), one relevant item: hit_rate = recall
-/// = [rank <= k], precision = hit / k, mrr = 1 / rank, ndcg = 1 / log2(rank + 1), each 0 beyond k. Not for coverage.
-double metric_value(const MetricName& metric, std::int64_t rank);
+/// The value of a per-query metric, in [0, 1]. With `hits` the targets among the first k:
+///   hit_rate   1 if there is a hit
+///   recall     hits / min(k, n_targets) (Liang et al. 2018, Variational autoencoders for collaborative filtering)
+///   precision  hits / k
+///   mrr        1 / rank of the first hit
+///   ndcg       sum of 1 / log2(rank + 1) over the hits / the same over the ranks 1 .. min(k, n_targets)
+/// and 0 without a hit. For a single target, recall is hit_rate and ndcg is 1 / log2(rank + 1).
+///
+/// @param ranks      of the targets that were found, from 1, rising (Ranking::ranks)
+/// @param n_targets  with those that cannot be found
+/// @throws std::invalid_argument  coverage, which no single query has; n_targets below 1
+/// Cost: min(k, n_targets).
+double metric_value(const MetricName& metric, std::span<const std::int64_t> ranks, std::int64_t n_targets);
 
 /// Averages over queries, streamed. Coverage = share of the catalogue that occurs in some list's first k.
 class MetricAccumulator {

@@ -3,7 +3,6 @@
 // by the number of threads, so that a model sees the same batches everywhere.
 
 #include <algorithm>
-#include <cmath>
 #include <future>
 #include <limits>
 #include <stdexcept>
@@ -11,6 +10,7 @@
 
 #include "kernels/top_k.h"
 #include "ranking/ranker.h"
+#include "ranking/target_ranks.h"
 #include "support/threads.h"
 
 namespace segue::ranking {
@@ -19,48 +19,29 @@ namespace {
 constexpr std::int64_t kScoresPerBlock = 1 << 21;  // unless told otherwise: starting threads must not show
 constexpr float kHidden = -std::numeric_limits<float>::infinity();
 
-struct RankOfTarget {
-  std::int64_t rank = 0;
-  bool tied = false;
-};
-
-struct Counts {
-  std::int64_t above = 0, equal = 0;
-};
-
-Counts count(std::span<const float> scores, float score) {
-  std::int32_t above = 0, equal = 0;  // as wide as a score, and so vectorised; items are fewer than 2^31
-  for (const float other : scores) {
-    above += other > score ? 1 : 0;
-    equal += other == score ? 1 : 0;
-  }
-  return {above, equal};
-}
-
-/// Among `scores`, in which equal scores stand in their tie order if `tie_ordered`; otherwise the target loses every
-/// tie.
-RankOfTarget rank_of(std::span<const float> scores, std::size_t target, bool tie_ordered) {
-  const float score = scores[target];
-  if (std::isnan(score) || score == kHidden) return {};
-  const Counts before = count(scores.first(target), score), after = count(scores.subspan(target + 1), score);
-  return {1 + before.above + after.above + before.equal + (tie_ordered ? 0 : after.equal),
-          before.equal + after.equal > 0};
-}
-
 /// Half a block: its scores, and what was made of them.
 struct HalfBlock {
   std::span<const Query> queries;
   std::vector<float> scores;  ///< [queries, n_items]
   std::vector<Ranking> rankings;
-  std::vector<ItemRow> items;      ///< [queries, max_k]
-  std::vector<float> item_scores;  ///< [queries, max_k]
+  std::vector<std::int64_t> ranks;  ///< of all rankings: a query has room for a rank an event it asks for
+  std::vector<ItemRow> items;       ///< [queries, max_k]
+  std::vector<float> item_scores;   ///< [queries, max_k]
+};
+
+/// What a thread uses again for the next query.
+struct Scratch {
+  std::vector<float> ordered;
+  std::vector<std::size_t> places;
+  Targets targets;
+  TargetRanks found;
 };
 
 class BlockRanker {
  public:
   BlockRanker(const Dataset& dataset, std::span<const ItemRow> tie_order, const RankingProtocol& protocol,
               int n_threads)
-      : item_rows_(dataset.item_rows()),
+      : dataset_(dataset),
         n_items_(static_cast<std::size_t>(dataset.n_items())),
         tie_order_(tie_order),
         protocol_(protocol),
@@ -78,16 +59,24 @@ class BlockRanker {
     const auto n_queries = static_cast<std::int64_t>(block.queries.size());
     const auto k = static_cast<std::size_t>(protocol_.max_k);
     block.rankings.assign(block.queries.size(), {});
+    std::vector<std::size_t> rank_begins;
+    std::size_t n_ranks = 0;
+    for (const Query& query : block.queries) {
+      rank_begins.push_back(n_ranks);
+      n_ranks += static_cast<std::size_t>(query.end - query.position);
+    }
+    block.ranks.resize(n_ranks);
     block.items.resize(block.queries.size() * k);
     block.item_scores.resize(block.queries.size() * k);
-    // A few rows at a time: the list is selected while the scores that the rank was counted in are still in cache.
+    // A few rows at a time: the list is selected while the scores that the ranks were counted in are still in cache.
     constexpr std::int64_t kScoresAtATime = 1 << 16;
     const auto n_rows = std::max<std::int64_t>(1, kScoresAtATime / static_cast<std::int64_t>(n_items_));
     parallel_ranges(n_queries, 1, n_threads_, [&](std::int64_t begin, std::int64_t end, int) {
-      std::vector<float> ordered;
+      Scratch scratch;
       for (std::int64_t first = begin; first < end; first += n_rows) {
         const std::int64_t last = std::min(end, first + n_rows);
-        for (std::int64_t q = first; q < last; ++q) rank_target(block, static_cast<std::size_t>(q), ordered);
+        for (auto q = static_cast<std::size_t>(first); q < static_cast<std::size_t>(last); ++q)
+          rank_targets_of(block, q, rank_begins[q], scratch);
         select_lists(block, first, last);
       }
     });
@@ -108,36 +97,45 @@ class BlockRanker {
       items[i] = items[i] == kNoItem ? kNoItem : tie_order_[static_cast<std::size_t>(items[i])];
   }
 
-  /// Also leaves the row of scores masked and in tie order, ready for the selection of the list.
-  void rank_target(HalfBlock& block, std::size_t q, std::vector<float>& ordered) const {
-    const Query& query = block.queries[q];
-    const std::span<float> scores = std::span(block.scores).subspan(q * n_items_, n_items_);
-    const ItemRow target = item_rows_[static_cast<std::size_t>(query.position)];
-    const bool known = target >= 0 && static_cast<std::size_t>(target) < n_items_;
-    if (protocol_.hide_seen) {
-      for (std::int64_t i = query.begin; i < query.position; ++i) {
-        const ItemRow seen = item_rows_[static_cast<std::size_t>(i)];
-        if (seen != target && seen >= 0 && static_cast<std::size_t>(seen) < n_items_) {
-          scores[static_cast<std::size_t>(seen)] = kHidden;
-        }
-      }
+  void hide_history(const Query& query, const Targets& targets, std::span<float> scores) const {
+    const auto item_rows = dataset_.item_rows();
+    for (std::int64_t i = query.begin; i < query.position; ++i) {
+      const ItemRow seen = item_rows[static_cast<std::size_t>(i)];
+      if (seen < 0 || static_cast<std::size_t>(seen) >= n_items_) continue;
+      if (std::binary_search(targets.known.begin(), targets.known.end(), seen)) continue;
+      scores[static_cast<std::size_t>(seen)] = kHidden;
     }
-    auto place = static_cast<std::size_t>(known ? target : 0);
-    if (!tie_order_.empty()) {
-      ordered.resize(n_items_);
-      for (std::size_t i = 0; i < n_items_; ++i) ordered[i] = scores[static_cast<std::size_t>(tie_order_[i])];
-      std::copy(ordered.begin(), ordered.end(), scores.begin());
-      place = place_[place];
-    }
-    const RankOfTarget found = known ? rank_of(scores, place, !tie_order_.empty()) : RankOfTarget{};
-    Ranking& ranking = block.rankings[q];
-    ranking.query = &query;
-    ranking.target = target;
-    ranking.rank = found.rank;
-    ranking.tied = found.tied;
   }
 
-  std::span<const ItemRow> item_rows_;
+  void put_in_tie_order(std::span<float> scores, std::vector<float>& ordered) const {
+    ordered.resize(n_items_);
+    for (std::size_t i = 0; i < n_items_; ++i) ordered[i] = scores[static_cast<std::size_t>(tie_order_[i])];
+    std::copy(ordered.begin(), ordered.end(), scores.begin());
+  }
+
+  /// Also leaves the row of scores masked and in tie order, ready for the selection of the list.
+  void rank_targets_of(HalfBlock& block, std::size_t q, std::size_t rank_begin, Scratch& scratch) const {
+    const Query& query = block.queries[q];
+    const std::span<float> scores = std::span(block.scores).subspan(q * n_items_, n_items_);
+    find_targets(dataset_, protocol_, query, scratch.targets);
+    if (protocol_.hide_seen) hide_history(query, scratch.targets, scores);
+    if (!tie_order_.empty()) put_in_tie_order(scores, scratch.ordered);
+    scratch.places.clear();
+    for (const ItemRow item : scratch.targets.known) {
+      const auto row = static_cast<std::size_t>(item);
+      scratch.places.push_back(tie_order_.empty() ? row : place_[row]);
+    }
+    rank_targets(scores, scratch.places, !tie_order_.empty(), scratch.found);
+    const auto ranks = std::span(block.ranks).subspan(rank_begin, scratch.found.ranks.size());
+    std::copy(scratch.found.ranks.begin(), scratch.found.ranks.end(), ranks.begin());
+    Ranking& ranking = block.rankings[q];
+    ranking.query = &query;
+    ranking.n_targets = scratch.targets.size();
+    ranking.ranks = ranks;
+    ranking.tied = scratch.found.tied;
+  }
+
+  const Dataset& dataset_;
   std::size_t n_items_;
   std::span<const ItemRow> tie_order_;
   std::vector<std::size_t> place_;  ///< of an item in the tie order
@@ -153,6 +151,12 @@ void rank_all(const Dataset& dataset, Scorer& scorer, std::span<const Query> que
     throw std::invalid_argument("rank_all: max_k is " + std::to_string(protocol.max_k) + ", below 1");
   if (block_queries < 0) throw std::invalid_argument("rank_all: block_queries is below 0");
   if (dataset.n_items() < 1) throw std::invalid_argument("rank_all: the dataset has no items");
+  for (const Query& query : queries) {
+    if (query.position >= query.end) {
+      throw std::invalid_argument("rank_all: the query at position " + std::to_string(query.position) +
+                                  " asks for no event: its end, " + std::to_string(query.end) + ", must lie behind");
+    }
+  }
   if (block_queries == 0) block_queries = std::clamp<std::int64_t>(kScoresPerBlock / dataset.n_items(), 256, 4096);
   const BlockRanker ranker(dataset, scorer.tie_order(), protocol, n_threads);
   const auto half = static_cast<std::size_t>(std::max<std::int64_t>(1, block_queries / 2));

@@ -10,16 +10,17 @@
 
 namespace segue::ranking {
 
-/// One ranking question about a dataset: the event at `position` is to be predicted from the events [begin, position)
-/// of its sequence. Positions index the dataset's event columns.
+/// One ranking question about a dataset: the items of the events [position, end), one or many, are to be predicted from
+/// the events [begin, position) of the same sequence. Positions index the dataset's event columns.
 struct Query {
   std::int64_t sequence = 0;
   std::int64_t begin = 0;
   std::int64_t position = 0;
+  std::int64_t end = 0;
 };
 
-/// Scores the whole catalogue for queries. A scorer sees a target's position, never its item: it may read event
-/// features of `position` that are marked as context, and items only before it.
+/// Scores the whole catalogue for queries. A scorer sees where the targets begin, never an item of theirs: it may read
+/// event features of `position` that are marked as context, and items only before it. `end` does not concern it.
 class Scorer {
  public:
   virtual ~Scorer() = default;

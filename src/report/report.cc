@@ -61,17 +61,28 @@ std::string cards(const Json& evaluation, const std::string& metric, const Json&
   return html.empty() ? html : "<div class=\"cards\">" + html + "</div>";
 }
 
+/// What was asked: single events, or the rest of sequences as sets.
+std::string questions(const Json& protocol) {
+  const auto n = with_thousands(protocol.value("n_queries", std::int64_t{0}));
+  const auto part = protocol.value("part", "") + " part";
+  if (protocol.value("positions", "") != "rest")
+    return n + " targets of the " + part + " (" + protocol.value("positions", "") + " position), each";
+  return n + " sequences of the " + part + ", each asked for the rest of its items (" +
+         fixed(protocol.value("mean_relevant_items", 0.0), 1) + " on average), which were";
+}
+
 std::string protocol_note(const Json& evaluation) {
   const auto& protocol = evaluation["protocol"];
   std::string note =
-      with_thousands(protocol.value("n_queries", std::int64_t{0})) + " targets of the " + protocol.value("part", "") +
-      " part (" + protocol.value("positions", "") + " position), each ranked among " +
-      protocol.value("candidates", "") + "; seen items " +
+      questions(protocol) + " ranked among " + protocol.value("candidates", "") + "; seen items " +
       (protocol.value("hide_seen", false) ? "hidden" : "not hidden") + ". Ties: " + protocol.value("ties", "") +
       ". Intervals: " + fixed(100 * protocol.value("confidence", 0.95), 0) + " %, bootstrap over sequences.";
   if (protocol.value("unknown_targets", std::int64_t{0}) > 0)
     note += " " + with_thousands(protocol["unknown_targets"].get<std::int64_t>()) +
             " targets are unknown to training and count as misses.";
+  if (protocol.value("repeated_targets", std::int64_t{0}) > 0)
+    note += " " + with_thousands(protocol["repeated_targets"].get<std::int64_t>()) +
+            " items of the rest stand in the history already and were not asked for.";
   if (protocol.value("test_accesses", 1) > 1)
     note += " The test part has been looked at " + std::to_string(protocol["test_accesses"].get<int>()) +
             " times by this run: do not choose by these figures.";
@@ -92,7 +103,7 @@ std::string evaluation_sections(const Json& evaluation, const std::string& metri
       html +=
           "<h2>Example trips</h2><p class=\"note\">The line is the trip so far, its start circled; numbered dots are "
           "the first four recommendations; the orange "
-          "ring is where the traveller went next.</p>" +
+          "ring is where the traveller went next; rings, where a set of places was asked for.</p>" +
           maps;
   return html;
 }

@@ -106,16 +106,49 @@ const Place* find(const Places& places, const Json& id) {
   return found == places.end() ? nullptr : &found->second;
 }
 
+/// What an example asks for: one item, or a set.
+std::vector<Json> targets_of(const Json& example) {
+  std::vector<Json> targets;
+  if (example.contains("targets"))
+    targets.assign(example["targets"].begin(), example["targets"].end());
+  else
+    targets.push_back(example["target"]);
+  return targets;
+}
+
+/// "(rank 3)", "(ranks 1, 4)", "(not ranked)".
+std::string ranks_of(const Json& example) {
+  std::vector<std::int64_t> ranks;
+  if (example.contains("ranks"))
+    ranks = example["ranks"].get<std::vector<std::int64_t>>();
+  else if (const auto rank = example.value("rank", std::int64_t{0}); rank > 0)
+    ranks = {rank};
+  if (ranks.empty()) return "(not ranked)";
+  std::string text = ranks.size() == 1 ? "(rank " : "(ranks ";
+  for (std::size_t i = 0; i < ranks.size(); ++i) text += (i ? ", " : "") + std::to_string(ranks[i]);
+  return text + ")";
+}
+
+std::string names_of_targets(const Json& example, const Places& places) {
+  std::string names;
+  for (const auto& id : targets_of(example)) {
+    const auto* place = find(places, id);
+    names += (names.empty() ? "" : ", ") + escaped(place ? place->name : id.is_null() ? "unknown" : id_of(id));
+  }
+  return names;
+}
+
 std::string trip_map(const Json& example, const Places& places) {
-  std::vector<const Place*> trip, recommended;
+  std::vector<const Place*> trip, recommended, targets;
   for (const auto& id : example["history"])
     if (const auto* place = find(places, id)) trip.push_back(place);
   for (const auto& id : example["recommended"])
     if (const auto* place = find(places, id); place && recommended.size() < kNumbered) recommended.push_back(place);
-  const auto* target = find(places, example["target"]);
+  for (const auto& id : targets_of(example))
+    if (const auto* place = find(places, id)) targets.push_back(place);
   auto shown = trip;
   shown.insert(shown.end(), recommended.begin(), recommended.end());
-  if (target) shown.push_back(target);
+  shown.insert(shown.end(), targets.begin(), targets.end());
   if (trip.empty()) return {};
 
   const auto window = Window::around(shown);
@@ -143,24 +176,22 @@ std::string trip_map(const Json& example, const Places& places) {
            "\" text-anchor=\"middle\" style=\"fill:#fff;font-size:11px;font-weight:650;pointer-events:none\">" +
            std::to_string(i + 1) + "</text>";
   }
-  if (target)
+  for (const auto* target : targets)
     svg += dot(window, *target, 10.5, "fill=\"none\" stroke=\"var(--bound)\" stroke-width=\"2.4\"",
                "went to " + target->name);
   Labels labels;
   for (const auto* place : recommended) labels.keep_clear(window, *place, 7.5);
   for (const auto* place : trip) labels.keep_clear(window, *place, 3.4);
-  if (target) svg += labels.beside(window, *target, true);
+  for (const auto* target : targets) svg += labels.beside(window, *target, true);
   for (std::size_t i = trip.size(); i-- > 0;)
     if (std::find(trip.begin() + static_cast<std::ptrdiff_t>(i) + 1, trip.end(), trip[i]) == trip.end() &&
-        trip[i] != target)
+        std::find(targets.begin(), targets.end(), trip[i]) == targets.end())
       svg += labels.beside(window, *trip[i], false);
   svg += "</svg>";
 
   std::string caption;
   for (const auto* place : trip) caption += (caption.empty() ? "" : " → ") + escaped(place->name);
-  const auto rank = example.value("rank", std::int64_t{0});
-  caption += " → <b>" + escaped(target ? target->name : id_of(example["target"])) + "</b>";
-  caption += rank > 0 ? " (rank " + std::to_string(rank) + ")" : " (not ranked)";
+  caption += " → <b>" + names_of_targets(example, places) + "</b> " + ranks_of(example);
   caption += "<br>recommended: ";
   for (std::size_t i = 0; i < recommended.size(); ++i)
     caption += (i ? ", " : "") + std::to_string(i + 1) + " " + escaped(recommended[i]->name);

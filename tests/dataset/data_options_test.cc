@@ -42,6 +42,16 @@ TEST(DataOptions, ReadsTheWholeProtocol) {
   EXPECT_EQ(options.test_from, "2016-09-01");
 }
 
+TEST(DataOptions, ReadsASplitByUsersWithoutTimes) {
+  const auto options = read(
+      "  prepared: p\n  events: a.csv\n  columns: {sequence: s, item: i}\n"
+      "  split: {kind: users, validation_fraction: 0.05, test_fraction: 0.2, seed: 7}\n");
+  EXPECT_EQ(options.split, SplitKind::kUsers);
+  EXPECT_EQ(options.validation_fraction, 0.05);
+  EXPECT_EQ(options.test_fraction, 0.2);
+  EXPECT_EQ(options.split_seed, 7U);
+}
+
 TEST(DataOptions, ReadsFeaturesOfItems) {
   const std::string events = "  prepared: p\n  events: a.csv\n  columns: {sequence: s, item: id, time: t}\n  items:\n";
   const auto options = read(events +

@@ -7,6 +7,7 @@
 #include <bit>
 #include <sstream>
 
+#include "dataset/split.h"
 #include "events/event_reader.h"
 #include "support/errors.h"
 #include "support/interrupt.h"
@@ -117,9 +118,16 @@ TEST(Prepare, LearnsNothingFromLaterPartsWhateverTheSplit) {
            storage::file_checksum(folder / "prepared/items.arrow") + "\n" +
            storage::file_checksum(folder / "prepared/events.arrow");
   };
-  for (const SplitKind split : {SplitKind::kLastItem, SplitKind::kLastSequences, SplitKind::kFiles}) {
+  const auto held_out = [](int user, int) {
+    DataOptions options;
+    options.validation_fraction = options.test_fraction = 0.2;
+    return dataset::part_of_user("u" + std::to_string(user), options) != Part::kTrain;
+  };
+  for (const SplitKind split :
+       {SplitKind::kLastItem, SplitKind::kLastSequences, SplitKind::kUsers, SplitKind::kFiles}) {
     const auto both = [&](bool replaced) {
-      return split == SplitKind::kLastItem ? learned(split, last_two, replaced) : learned(split, last_users, replaced);
+      if (split == SplitKind::kLastItem) return learned(split, last_two, replaced);
+      return split == SplitKind::kUsers ? learned(split, held_out, replaced) : learned(split, last_users, replaced);
     };
     const std::string before = both(false), after = both(true);
     const auto events = before.rfind('\n');

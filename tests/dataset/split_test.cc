@@ -1,5 +1,12 @@
+#include "dataset/split.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <string>
 
 #include "support/errors.h"
 #include "tests/dataset/planted_events.h"
@@ -50,7 +57,7 @@ TEST(Split, ByTimeNeedsTimes) {
   auto options = planted_options(folder);
   options.source.time_column.clear();
   EXPECT_THAT(message_of<ConfigError>([&] { prepare(options, 1); }),
-              HasSubstr("choose last_sequences, last_item or files"));
+              HasSubstr("choose last_sequences, users, last_item or files"));
 }
 
 TEST(Split, LastItemLeavesShortSequencesToTraining) {
@@ -75,6 +82,108 @@ TEST(Split, LastSequencesGoByTheirLastEvent) {
   prepare(options, 2);  // by input order a ends first, then b, then c; within a sequence the rows' order stays
   EXPECT_THAT(sequences_of(Dataset::open(options.prepared)),
               ElementsAre("b: | 7 5 ? |", "a: 5 7 5 | |", "c: | | ? ? 5"));
+}
+
+// XXH3 of the ids with seed 42 by Python's xxhash, as shares of 2^64: d .0720, 3 .0230, 7 .0483 | c .1322, 8 .1618 |
+// 5 .2339, a .2979, b .4459, 2 .4842, 6 .5123, 1 .8501, 4 .9206. With seed 43 only 7 is below .2, at .0951.
+TEST(Split, UsersAreHeldOutByTheHashOfTheirId) {
+  DataOptions options;  // a tenth each
+  const auto parts = [&] {
+    std::string letters;
+    for (const char* id : {"d", "3", "7", "c", "8", "5", "a", "b", "2", "6", "1", "4"})
+      letters += "tve"[static_cast<int>(dataset::part_of_user(id, options))];
+    return letters;
+  };
+  EXPECT_EQ(parts(), "eeevvttttttt");
+  options.test_fraction = 0.05;
+  EXPECT_EQ(parts(), "veevtttttttt");
+  options.validation_fraction = 0;
+  EXPECT_EQ(parts(), "teettttttttt");
+  options.test_fraction = options.validation_fraction = 0.1;
+  options.split_seed = 43;
+  EXPECT_EQ(parts(), "ttettttttttt");
+}
+
+/// Events of users [first, last), three each, users in an order by `stride`.
+std::string events_of_users(int first, int last, int stride) {
+  std::string text = "user,item\n";
+  for (int i = 0; i < 3 * (last - first); ++i) {
+    const int user = first + static_cast<int>(static_cast<std::int64_t>(i) * stride % (last - first));
+    text += "u" + std::to_string(user) + "," + std::to_string((user * 7 + i) % 50) + "\n";
+  }
+  return text;
+}
+
+/// The part of each sequence, by id; every sequence must lie in one part as a whole.
+std::map<std::string, Part> parts_of(const ScratchFolder& folder, const std::string& text, DataOptions options = {}) {
+  options.prepared = (folder / "prepared").string();
+  options.events = {folder.write("users.csv", text).string()};
+  options.source.sequence_column = "user";
+  options.source.item_column = "item";
+  options.split = SplitKind::kUsers;
+  prepare(options, 2, true);
+  const auto dataset = Dataset::open(options.prepared);
+  std::map<std::string, Part> parts;
+  for (std::int64_t s = 0; s < dataset.n_sequences(); ++s) {
+    const auto bounds = dataset.bounds(s);
+    const auto lengths = {bounds.train_end - bounds.begin, bounds.valid_end - bounds.train_end,
+                          bounds.end - bounds.valid_end};
+    EXPECT_EQ(std::count(lengths.begin(), lengths.end(), 3), 1) << dataset.sequence_id(s);
+    const auto part = std::find(lengths.begin(), lengths.end(), 3) - lengths.begin();
+    EXPECT_TRUE(parts.emplace(dataset.sequence_id(s), static_cast<Part>(part)).second);
+  }
+  return parts;
+}
+
+TEST(Split, UsersDoNotDependOnTheInputsOrderOrOnOneAnother) {
+  const ScratchFolder folder;
+  constexpr int kUsers = 2000;
+  const auto parts = parts_of(folder, events_of_users(0, kUsers, 1));
+  EXPECT_EQ(parts.size(), static_cast<std::size_t>(kUsers));
+  EXPECT_EQ(parts_of(folder, events_of_users(0, kUsers, 777)), parts);
+  DataOptions spread;
+  spread.n_partitions = 13;
+  EXPECT_EQ(parts_of(folder, events_of_users(0, kUsers, 1), spread), parts);
+  for (const auto& [id, part] : parts_of(folder, events_of_users(900, 1500, 7))) EXPECT_EQ(part, parts.at(id)) << id;
+}
+
+TEST(Split, UsersMakeTheSharesAskedFor) {
+  const ScratchFolder folder;
+  constexpr int kUsers = 2000;
+  const auto text = events_of_users(0, kUsers, 1);
+  struct Case {
+    double validation, test;
+    std::uint64_t seed;
+  };
+  for (const auto& asked : {Case{0.1, 0.1, 42}, Case{0.05, 0.3, 42}, Case{0.1, 0.1, 7}}) {
+    DataOptions options;
+    options.validation_fraction = asked.validation;
+    options.test_fraction = asked.test;
+    options.split_seed = asked.seed;
+    const auto parts = parts_of(folder, text, options);
+    const auto expect_share = [&](Part part, double share) {
+      const auto n = std::count_if(parts.begin(), parts.end(), [&](const auto& entry) { return entry.second == part; });
+      const double deviation = std::sqrt(kUsers * share * (1 - share));
+      EXPECT_NEAR(static_cast<double>(n), kUsers * share, 4 * deviation) << "seed " << asked.seed;
+    };
+    expect_share(Part::kValidation, asked.validation);
+    expect_share(Part::kTest, asked.test);
+  }
+}
+
+TEST(Split, UsersStandInTheProtocolWithTheirSeed) {
+  const ScratchFolder folder;
+  auto options = planted_options(folder);
+  options.split = SplitKind::kUsers;
+  const auto manifest = prepare(options, 1);
+  EXPECT_EQ(manifest.at("protocol").at("split"),
+            Json::parse(R"({"kind": "users", "validation_fraction": 0.2, "test_fraction": 0.2, "seed": 42})"));
+  EXPECT_TRUE(manifest.at("cuts").empty());
+  // c .1322 is tested; a .2979 validates; b trains.
+  EXPECT_THAT(sequences_of(Dataset::open(options.prepared)),
+              ElementsAre("b: 5 7 9 | |", "a: | 5 7 5 |", "c: | | 9 ? 5"));
+  options.split_seed = 43;
+  EXPECT_NE(prepare(options, 1).at("fingerprint"), manifest.at("fingerprint"));
 }
 
 TEST(Split, FilesTakeTheLastTrainingSequencesToValidate) {

@@ -202,6 +202,98 @@ TEST(Evaluate, PlantedReturnsWithAndWithoutSeenItems) {
   EXPECT_DOUBLE_EQ(value(true, "mrr@5"), 4.0 / 5);
 }
 
+/// The rest of four sequences; 5 is unknown, and the last one is held out as a whole:
+///   0 1 | 1 2 4 2    4 | 0 5    3 2 | 3    | 0 1 2 3 4
+Dataset sets_of_targets() {
+  return Dataset::in_memory(
+      {5, {0, 6, 9, 12, 17}, {2, 7, 11, 12}, {2, 7, 11, 12}, {0, 1, 1, 2, 4, 2, 4, 0, 5, 3, 2, 3, 0, 1, 2, 3, 4}, {}});
+}
+
+EvaluationOptions options_for_sets(bool hide_seen) {
+  EvaluationOptions options;
+  options.metrics = {"recall@2", "ndcg@2", "mrr@2", "precision@2"};
+  options.baselines.names = {"popularity"};
+  options.bootstrap_samples = 200;
+  options.protocol = {.positions = ranking::Positions::kRest, .hide_seen = hide_seen, .max_k = 2, .given = 0.6};
+  return options;
+}
+
+// By the order 0 1 2 3 4, with d = 1 / log2(3) = .6309297535714575 for a hit at the second rank:
+//   0 1 | 1 2 4 2      asks for 1 2 4 at ranks 2 3 5     seen items hidden: 2 4 at ranks 1 3, 1 is dropped
+//   4 | 0 5            asks for 0 and the unknown, 1 -   the same
+//   3 2 | 3            asks for 3 at rank 4              nothing is left: no query
+//   0 1 2 | 3 4        asks for 3 4 at ranks 4 5         3 4 at ranks 1 2
+TEST(EvaluateSets, ByHandWithSeenItems) {
+  const Dataset dataset = sets_of_targets();
+  FixedScorer scorer(dataset, {{"0", 5.0F}, {"1", 4.0F}, {"2", 3.0F}, {"3", 2.0F}, {"4", 1.0F}});
+  const auto options = options_for_sets(false);
+  const auto json = evaluate(dataset, {&scorer}, options, 5, 1);
+  const auto& metrics = json["systems"][0]["metrics"];
+  EXPECT_DOUBLE_EQ(metrics["recall@2"]["value"].get<double>(), (1.0 / 2 + 1.0 / 2) / 4);
+  EXPECT_DOUBLE_EQ(metrics["precision@2"]["value"].get<double>(), (1.0 / 2 + 1.0 / 2) / 4);
+  EXPECT_DOUBLE_EQ(metrics["mrr@2"]["value"].get<double>(), (1.0 / 2 + 1) / 4);
+  EXPECT_NEAR(metrics["ndcg@2"]["value"].get<double>(), (0.6309297535714575 + 1) / 1.6309297535714575 / 4, 1e-15);
+  const auto& protocol = json["protocol"];
+  EXPECT_EQ(protocol["positions"], "rest");
+  EXPECT_EQ(protocol["given"], 0.6);
+  EXPECT_EQ(protocol["n_queries"], 4);
+  EXPECT_EQ(protocol["mean_relevant_items"], 2);
+  EXPECT_EQ(protocol["unknown_targets"], 1);
+  EXPECT_EQ(protocol["repeated_targets"], 0);
+  EXPECT_EQ(protocol["sequences_left_out"], 0);
+}
+
+TEST(EvaluateSets, ByHandWithoutSeenItems) {
+  const Dataset dataset = sets_of_targets();
+  FixedScorer scorer(dataset, {{"0", 5.0F}, {"1", 4.0F}, {"2", 3.0F}, {"3", 2.0F}, {"4", 1.0F}});
+  const auto options = options_for_sets(true);
+  const auto json = evaluate(dataset, {&scorer}, options, 5, 1);
+  const auto& metrics = json["systems"][0]["metrics"];
+  EXPECT_DOUBLE_EQ(metrics["recall@2"]["value"].get<double>(), (1.0 / 2 + 1.0 / 2 + 1) / 3);
+  EXPECT_DOUBLE_EQ(metrics["mrr@2"]["value"].get<double>(), 1);
+  EXPECT_NEAR(metrics["ndcg@2"]["value"].get<double>(), (2 / 1.6309297535714575 + 1) / 3, 1e-15);
+  EXPECT_EQ(json["protocol"]["n_queries"], 3);
+  EXPECT_EQ(json["protocol"]["mean_relevant_items"], 2);
+  EXPECT_EQ(json["protocol"]["unknown_targets"], 1);
+  EXPECT_EQ(json["protocol"]["repeated_targets"], 2) << "1 of the first sequence, 3 of the one that is left out";
+  EXPECT_EQ(json["protocol"]["sequences_left_out"], 1);
+}
+
+TEST(EvaluateSets, ExamplesAndSlicesAreThoseOfSets) {
+  const Dataset dataset = sets_of_targets();
+  FixedScorer scorer(dataset, {{"0", 5.0F}, {"1", 4.0F}, {"2", 3.0F}, {"3", 2.0F}, {"4", 1.0F}});
+  const auto options = options_for_sets(true);
+  const auto json = evaluate(dataset, {&scorer}, options, 5, 1);
+  EXPECT_EQ(json["examples"][0]["history"], Json::parse(R"(["0", "1"])"));
+  EXPECT_EQ(json["examples"][0]["targets"], Json::parse(R"(["2", "4"])"));
+  EXPECT_EQ(json["examples"][0]["ranks"], Json::parse("[1, 3]"));
+  EXPECT_EQ(json["examples"][1]["targets"], Json::parse(R"(["0", null])"));
+  EXPECT_EQ(json["examples"][1]["ranks"], Json::parse("[1]"));
+  EXPECT_FALSE(json["examples"][0].contains("target"));
+  const auto& slices = json["systems"][0]["slices"];
+  EXPECT_EQ(slices.size(), 2U);
+  EXPECT_EQ(slices["history_length"][0]["label"], "1");
+  EXPECT_EQ(slices["history_length"][0]["metrics"]["recall@2"], 0.5);
+  EXPECT_EQ(slices["history_length"][1]["n"], 2);
+  EXPECT_EQ(slices["history_length"][1]["metrics"]["recall@2"], 0.75);
+  EXPECT_EQ(slices["relevant_items"][0]["label"], "2-3");
+  EXPECT_EQ(slices["relevant_items"][0]["n"], 3);
+}
+
+TEST(EvaluateSets, ABayesFileIsRefused) {
+  auto document = config::Document::parse("positions: rest\nbayes: b.parquet\n", "c.yaml");
+  auto root = document.root();
+  EvaluationOptions options;
+  try {
+    options.read(root);
+    FAIL();
+  } catch (const ConfigError& error) {
+    const std::string message = error.what();
+    EXPECT_NE(message.find("c.yaml:2:"), std::string::npos) << message;
+    EXPECT_NE(message.find("positions last, or clear evaluation.bayes"), std::string::npos) << message;
+  }
+}
+
 TEST_F(EvaluateTest, BayesBoundsExpectedHitsAndShares) {
   options_.bayes = write_bayes({0.6F, 0.3F, 0.1F});
   FixedScorer second(*dataset_, {{"c", 1.0F}});
@@ -237,7 +329,8 @@ TEST_F(EvaluateTest, AModelAsGoodAsBayesIsNotFlaggedForLuck) {
 
 TEST_F(EvaluateTest, OptionsAsJsonReadBackTheSame) {
   options_.protocol.part = Part::kValidation;
-  options_.protocol.positions = ranking::Positions::kEvery;
+  options_.protocol.positions = ranking::Positions::kRest;
+  options_.protocol.given = 0.5;
   options_.protocol.hide_seen = true;
   options_.protocol.min_history = 3;
   options_.baselines.ties = baselines::TieOrder::kFirstSeen;
@@ -250,7 +343,8 @@ TEST_F(EvaluateTest, OptionsAsJsonReadBackTheSame) {
   document.finish();
   EXPECT_EQ(again.to_json(), options_.to_json());
   EXPECT_EQ(again.protocol.part, Part::kValidation);
-  EXPECT_EQ(again.protocol.positions, ranking::Positions::kEvery);
+  EXPECT_EQ(again.protocol.positions, ranking::Positions::kRest);
+  EXPECT_EQ(again.protocol.given, 0.5);
   EXPECT_TRUE(again.protocol.hide_seen);
   EXPECT_EQ(again.protocol.min_history, 3);
   EXPECT_EQ(again.protocol.max_k, 3);

@@ -240,7 +240,9 @@ TEST(ModelScorer, AConstantAndADivergedModelFindNothing) {
       std::fill_n(parameter.mutable_data_ptr<float>(), parameter.numel(), value);
     ModelScorer scorer(model, dataset, kMaxLength, 1);
     ranking::rank_all(dataset, scorer, queries, protocol, 1, [&](const ranking::Ranking& ranking) {
-      EXPECT_EQ(ranking.rank, value == 0 ? 6 : 0) << "parameters of " << value;
+      const std::vector<std::int64_t> ranks(ranking.ranks.begin(), ranking.ranks.end());
+      EXPECT_EQ(ranks, value == 0 ? std::vector<std::int64_t>{6} : std::vector<std::int64_t>{})
+          << "parameters of " << value;
     });
   }
 }

@@ -36,8 +36,8 @@ class Planted : public Scorer {
 };
 
 struct Answer {
-  ItemRow target;
-  std::int64_t rank;
+  std::int64_t position;
+  std::vector<std::int64_t> ranks;
   bool tied;
   std::vector<ItemRow> items;
   bool operator==(const Answer&) const = default;
@@ -50,7 +50,8 @@ std::vector<Answer> rank(const Dataset& dataset, Scorer& scorer, const RankingPr
   rank_all(
       dataset, scorer, queries, protocol, n_threads,
       [&](const Ranking& r) {
-        answers.push_back({r.target, r.rank, r.tied, {r.items.begin(), r.items.end()}});
+        answers.push_back(
+            {r.query->position, {r.ranks.begin(), r.ranks.end()}, r.tied, {r.items.begin(), r.items.end()}});
       },
       block_queries);
   return answers;
@@ -82,14 +83,14 @@ TEST(RankAll, PlantedReturnsWithAndWithoutSeenItems) {
   RankingProtocol hidden = open;
   hidden.hide_seen = true;
   // Targets: 1 after 0 1 2 (a return), 3 after 0 1 2 1, 0 after 4, unknown after 4 0.
-  EXPECT_EQ(
-      rank(dataset, scorer, open),
-      (std::vector<Answer>{
-          {1, 2, false, {0, 1, 2}}, {3, 4, false, {0, 1, 2}}, {0, 1, false, {0, 1, 2}}, {5, 0, false, {0, 1, 2}}}));
-  EXPECT_EQ(rank(dataset, scorer, hidden), (std::vector<Answer>{{1, 1, false, {1, 3, 4}},
-                                                                {3, 1, false, {3, 4, kNoItem}},
-                                                                {0, 1, false, {0, 1, 2}},
-                                                                {5, 0, false, {1, 2, 3}}}));
+  EXPECT_EQ(rank(dataset, scorer, open), (std::vector<Answer>{{3, {2}, false, {0, 1, 2}},
+                                                              {4, {4}, false, {0, 1, 2}},
+                                                              {6, {1}, false, {0, 1, 2}},
+                                                              {7, {}, false, {0, 1, 2}}}));
+  EXPECT_EQ(rank(dataset, scorer, hidden), (std::vector<Answer>{{3, {1}, false, {1, 3, 4}},
+                                                                {4, {1}, false, {3, 4, kNoItem}},
+                                                                {6, {1}, false, {0, 1, 2}},
+                                                                {7, {}, false, {1, 2, 3}}}));
 }
 
 TEST(RankAll, ConstantAndNanModelsGetNothing) {
@@ -110,15 +111,73 @@ TEST(RankAll, NanBesideTheTargetDoesNotCount) {
   const Dataset dataset = small_dataset();
   Planted scorer([](const Query&, std::int64_t item) { return item == 3 ? 1.0F : kNan; });
   const auto answers = rank(dataset, scorer, {.max_k = 2});
-  EXPECT_EQ(answers[0], (Answer{3, 1, false, {3, kNoItem}}));
+  EXPECT_EQ(answers[0], (Answer{4, {1}, false, {3, kNoItem}}));
 }
 
 TEST(RankAll, TiesFollowTheDeclaredOrderOrCountAgainstAModel) {
   const Dataset dataset = small_dataset();
   Planted scorer([](const Query&, std::int64_t item) { return item == 0 ? 2.0F : 1.0F; });
-  EXPECT_EQ(rank(dataset, scorer, {.max_k = 3})[0], (Answer{3, 5, true, {0, 1, 2}}));
+  EXPECT_EQ(rank(dataset, scorer, {.max_k = 3})[0], (Answer{4, {5}, true, {0, 1, 2}}));
   scorer.order = {4, 3, 2, 1, 0};
-  EXPECT_EQ(rank(dataset, scorer, {.max_k = 3})[0], (Answer{3, 3, true, {0, 4, 3}}));
+  EXPECT_EQ(rank(dataset, scorer, {.max_k = 3})[0], (Answer{4, {3}, true, {0, 4, 3}}));
+}
+
+// Sets: 1 and 3 after 0 1 2, and 0 and an unknown item after 4.
+TEST(RankAll, SetsOfTargets) {
+  const Dataset dataset = small_dataset();
+  Planted scorer([](const Query&, std::int64_t item) { return -static_cast<float>(item); });  // 0 1 2 3 4
+  RankingProtocol protocol{.positions = Positions::kRest, .max_k = 3};
+  EXPECT_EQ(rank(dataset, scorer, protocol),
+            (std::vector<Answer>{{3, {2, 4}, false, {0, 1, 2}}, {6, {1}, false, {0, 1, 2}}}));
+  protocol.hide_seen = true;  // 1 is no target any more
+  EXPECT_EQ(rank(dataset, scorer, protocol),
+            (std::vector<Answer>{{3, {1}, false, {3, 4, kNoItem}}, {6, {1}, false, {0, 1, 2}}}));
+}
+
+TEST(RankAll, SetsAreCountedWithWhatCannotBeFound) {
+  const Dataset dataset = small_dataset();
+  Planted scorer([](const Query&, std::int64_t item) { return -static_cast<float>(item); });
+  const RankingProtocol protocol{.positions = Positions::kRest, .hide_seen = true, .max_k = 9};
+  std::vector<std::int64_t> n_targets;
+  MetricAccumulator sums({{"recall", 9}, {"precision", 9}, {"ndcg", 1}}, 5);  // lists longer than the catalogue
+  rank_all(dataset, scorer, make_queries(dataset, protocol), protocol, 1, [&](const Ranking& r) {
+    n_targets.push_back(r.n_targets);
+    sums.add(r);
+    EXPECT_EQ(r.items.size(), 9U);
+    EXPECT_EQ(r.items.back(), kNoItem);
+  });
+  EXPECT_EQ(n_targets, (std::vector<std::int64_t>{1, 2}));
+  EXPECT_DOUBLE_EQ(sums.values().at("recall@9"), (1.0 + 1.0 / 2) / 2);
+  EXPECT_DOUBLE_EQ(sums.values().at("precision@9"), 1.0 / 9);
+  EXPECT_DOUBLE_EQ(sums.values().at("ndcg@1"), 1);
+}
+
+TEST(RankAll, SetsOfAConstantOrNanModelGetNothing) {
+  const Dataset dataset = small_dataset();
+  const RankingProtocol protocol{.positions = Positions::kRest, .max_k = 3};
+  for (const float score : {0.0F, kNan, -std::numeric_limits<float>::infinity()}) {
+    Planted scorer([score](const Query&, std::int64_t) { return score; });
+    MetricAccumulator sums({{"hit_rate", 3}, {"recall", 3}, {"ndcg", 3}}, 5);
+    rank_all(dataset, scorer, make_queries(dataset, protocol), protocol, 1, [&](const Ranking& r) { sums.add(r); });
+    for (const auto& [name, average] : sums.values())
+      EXPECT_EQ(average, 0) << name << " of a model that scores " << score;
+  }
+}
+
+TEST(RankAll, SetsFollowTheDeclaredTieOrderOrComeLast) {
+  const Dataset dataset = small_dataset();
+  Planted scorer([](const Query&, std::int64_t item) { return item == 0 ? 2.0F : 1.0F; });
+  const RankingProtocol protocol{.positions = Positions::kRest, .max_k = 3};
+  EXPECT_EQ(rank(dataset, scorer, protocol)[0], (Answer{3, {4, 5}, true, {0, 1, 2}}));  // 0, then 2 and 4, then 1 and 3
+  scorer.order = {4, 3, 2, 1, 0};
+  EXPECT_EQ(rank(dataset, scorer, protocol)[0], (Answer{3, {3, 5}, true, {0, 4, 3}}));
+}
+
+TEST(RankAll, AsksForAtLeastOneEvent) {
+  const Dataset dataset = small_dataset();
+  Planted scorer([](const Query&, std::int64_t) { return 0.0F; });
+  const Query query{0, 0, 3, 3};
+  EXPECT_THROW(rank_all(dataset, scorer, {&query, 1}, {}, 1, [](const Ranking&) {}), std::invalid_argument);
 }
 
 TEST(RankAll, BlocksAndThreadsDoNotShow) {
@@ -133,12 +192,14 @@ TEST(RankAll, BlocksAndThreadsDoNotShow) {
   const Dataset dataset = Dataset::in_memory(std::move(events));
   Planted scorer(
       [](const Query& query, std::int64_t item) { return static_cast<float>((query.position * 31 + item * 17) % 23); });
-  const RankingProtocol protocol{.positions = Positions::kEvery, .hide_seen = true, .max_k = 7};
-  const auto expected = rank(dataset, scorer, protocol, 1, 1);
-  EXPECT_EQ(expected.size(), 120U);
-  for (const int n_threads : {1, 2, 5}) {
-    for (const std::int64_t block : {0, 1, 2, 3, 16, 119, 120, 1000})
-      EXPECT_EQ(rank(dataset, scorer, protocol, n_threads, block), expected);
+  for (const Positions positions : {Positions::kEvery, Positions::kRest}) {
+    const RankingProtocol protocol{.positions = positions, .hide_seen = true, .max_k = 7};
+    const auto expected = rank(dataset, scorer, protocol, 1, 1);
+    EXPECT_EQ(expected.size(), positions == Positions::kEvery ? 120U : 40U);
+    for (const int n_threads : {1, 2, 5}) {
+      for (const std::int64_t block : {0, 1, 2, 3, 16, 119, 120, 1000})
+        EXPECT_EQ(rank(dataset, scorer, protocol, n_threads, block), expected);
+    }
   }
 }
 

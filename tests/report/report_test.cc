@@ -111,6 +111,24 @@ TEST_F(ReportTest, IsWellFormedAndOpensAlone) {
   EXPECT_EQ(std::system(command.c_str()), 0);
 }
 
+TEST_F(ReportTest, ShowsSetsOfTargets) {
+  auto& protocol = evaluation_["protocol"];
+  protocol["positions"] = "rest";
+  protocol["mean_relevant_items"] = 12.34;
+  protocol["repeated_targets"] = 1234;
+  evaluation_["examples"] = {{{"sequence", "1_1"},
+                              {"history", {"1001"}},
+                              {"targets", {"1004", "1003", nullptr, "<elsewhere>"}},
+                              {"ranks", {2, 4}},
+                              {"recommended", {"1002", "1004", "1001", "1003"}}}};
+  write_json(run_ / "evaluation.json", evaluation_);
+  const auto html = write();
+  for (const char* part : {"1,000 sequences of the test part, each asked for the rest of its items (12.3 on average)",
+                           "1,234 items of the rest stand in the history", "went to Vienna", "went to Milan",
+                           "<b>Vienna, Milan, unknown, &lt;elsewhere&gt;</b> (ranks 2, 4)"})
+    EXPECT_THAT(html, HasSubstr(part));
+}
+
 TEST_F(ReportTest, ARunNotYetEvaluatedGetsItsCurvesAndTheNextCommand) {
   fs::remove(run_ / "evaluation.json");
   const auto html = write();

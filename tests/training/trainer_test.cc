@@ -10,6 +10,8 @@
 #include <sstream>
 
 #include "dataset/prepare.h"
+#include "models/model_scorer.h"
+#include "ranking/metrics.h"
 #include "support/errors.h"
 #include "support/interrupt.h"
 #include "support/progress.h"
@@ -116,6 +118,30 @@ TEST_P(EveryLossTest, LearnsAWorldThatIsKnown) {
   EXPECT_GT(result.best_metric, 0.82);  // .9 + .1 / 12 is the best reachable on average
   EXPECT_GT(result.events_per_s, 0);
   EXPECT_EQ(result.epochs, 8);
+}
+
+TEST_F(TrainerTest, ValidatesOnSetsAsEvaluationDoes) {
+  options_.epochs = 1;
+  options_.metric = "ndcg@5";
+  TrainingRun run = run_in("rest");
+  run.validation = {.positions = ranking::Positions::kRest, .hide_seen = true, .given = 0.5};
+  models::GruSession model = fresh_model();
+  const TrainingResult result = train(model, *dataset_, options_, run);
+
+  ranking::RankingProtocol protocol = run.validation;
+  protocol.part = Part::kValidation;
+  protocol.max_k = 5;
+  models::ModelScorer scorer(model, *dataset_, options_.max_length, 1);
+  ranking::MetricAccumulator sums({{"ndcg", 5}}, dataset_->n_items());
+  std::int64_t n_targets = 0;
+  ranking::rank_all(*dataset_, scorer, ranking::make_queries(*dataset_, protocol), protocol, 1,
+                    [&](const ranking::Ranking& ranking) {
+                      n_targets += ranking.n_targets;
+                      sums.add(ranking);
+                    });
+  EXPECT_GT(n_targets, sums.n_queries());  // sets indeed
+  EXPECT_EQ(result.best_metric, sums.values().at("ndcg@5"));
+  EXPECT_GT(result.best_metric, 0.3);
 }
 
 INSTANTIATE_TEST_SUITE_P(Losses, EveryLossTest,
