@@ -27,6 +27,7 @@ class SafetensorsFile {
   explicit SafetensorsFile(const std::filesystem::path& path);
   [[nodiscard]] const std::map<std::string, TensorBytes>& tensors() const { return tensors_; }
   [[nodiscard]] const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   /// The tensor called `name`; DataError naming the file when it is missing or of another dtype or shape (-1: any
   /// extent), and ending with `remedy`.
   [[nodiscard]] const TensorBytes& expect(const std::string& name, DType dtype, const std::vector<std::int64_t>& shape,

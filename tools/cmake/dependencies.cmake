@@ -7,6 +7,13 @@ find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(GTest REQUIRED)
 find_package(Threads REQUIRED)
+find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+
+# Headers alone. Its own threads stay off (support/threads.h starts ours), and so do its files under the LGPL.
+add_library(segue_eigen INTERFACE)
+add_library(segue::eigen ALIAS segue_eigen)
+target_link_libraries(segue_eigen INTERFACE Eigen3::Eigen)
+target_compile_definitions(segue_eigen INTERFACE EIGEN_MPL2_ONLY EIGEN_DONT_PARALLELIZE EIGEN_NO_IO)
 
 set(SEGUE_VENV ${PROJECT_SOURCE_DIR}/.venv CACHE PATH "Virtual environment that holds the torch and pyarrow wheels")
 set(SEGUE_PYTHON ${SEGUE_VENV}/bin/python)
