@@ -17,7 +17,7 @@ Validation::Validation(const Dataset& dataset, ranking::RankingProtocol protocol
   queries_ = ranking::make_queries(dataset_, protocol_);
 }
 
-std::map<std::string, double> Validation::run(models::GruSession& model) {
+std::map<std::string, double> Validation::run(models::Model& model) {
   std::vector<ranking::MetricName> names;
   for (const std::string& metric : metrics_) names.push_back(ranking::MetricName::parse(metric));
   ranking::MetricAccumulator accumulator(names, dataset_.n_items());
