@@ -33,7 +33,6 @@ Configuration Configuration::from(config::Document document) {
   auto data = root.section("data", "where events are, which columns play which part, filters and split: the protocol");
   c.data.read(data);
   auto model = root.section("model", "what is trained");
-  model.read_choice("kind", c.model_kind, {{"gru_session", "gru_session"}}, {.meaning = "the model"});
   c.model.read(model);
   auto training = root.section("training", "how it is trained");
   c.training.read(training);

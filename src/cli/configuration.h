@@ -10,7 +10,7 @@
 #include "dataset/prepare.h"
 #include "evaluation/evaluate.h"
 #include "item_index/index_options.h"
-#include "models/gru_session.h"
+#include "model_kinds/model_options.h"
 #include "recommend/recommend.h"
 #include "report/report.h"
 #include "training/training_options.h"
@@ -23,8 +23,7 @@ struct Configuration {
   std::string device = "auto";  ///< auto | cpu | cuda | cuda:N
   int threads = 0;              ///< 0: all that are available
   DataOptions data;
-  std::string model_kind = "gru_session";
-  models::GruSessionOptions model;
+  model_kinds::ModelOptions model;
   training::TrainingOptions training;
   evaluation::EvaluationOptions evaluation;
   std::optional<item_index::IndexOptions> index;  ///< where the file has the section

@@ -6,7 +6,7 @@
 #include "cli/command.h"
 #include "cli/device.h"
 #include "cli/trained_model.h"
-#include "models/model_scorer.h"
+#include "model_kinds/any_model.h"
 #include "support/errors.h"
 #include "support/storage.h"
 
@@ -43,11 +43,12 @@ void run_evaluate(const EvaluateArguments& arguments, const GlobalOptions& globa
   auto trained = open_trained_model(arguments.path, arguments.overrides);
   const auto& configuration = trained.configuration;
   const auto device = set_up_device(configuration);
-  trained.model->to(device.torch_device);
+  if (trained.model.by_gradient) trained.model.by_gradient->to(device.torch_device);
 
-  models::ModelScorer scorer(*trained.model, trained.dataset, configuration.training.max_length, device.n_threads);
-  auto evaluation =
-      evaluation::evaluate(trained.dataset, {&scorer}, configuration.evaluation, configuration.seed, device.n_threads);
+  const auto scorer =
+      model_kinds::make_scorer(trained.model, trained.dataset, configuration.training.max_length, device.n_threads);
+  auto evaluation = evaluation::evaluate(trained.dataset, {scorer.get()}, configuration.evaluation, configuration.seed,
+                                         device.n_threads);
   evaluation["protocol"]["checkpoint_epoch"] = trained.epoch;
   const std::filesystem::path out = arguments.out.empty() ? trained.directory : std::filesystem::path(arguments.out);
   if (!out.empty()) std::filesystem::create_directories(out);

@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/index_source.h"
 #include "cli/run_directory.h"
+#include "collaborative/ials.h"
 #include "model_file/bundle.h"
 #include "support/errors.h"
 #include "support/storage.h"
@@ -76,18 +77,20 @@ Json evaluation_defaults(const evaluation::EvaluationOptions& options) {
 Json bundle_manifest(const RunDirectory& run) {
   const auto& configuration = run.configuration;
   Json manifest;
-  manifest["model"] = {{"kind", configuration.model_kind}, {"options", run.model->options().to_json()}};
+  manifest["model"] = {{"kind", configuration.model.kind()}, {"options", configuration.model.to_json()}};
   manifest["features"] = Json::array();
-  for (const auto& spec : run.model->features()) {
-    manifest["features"].push_back({{"name", spec.name},
-                                    {"categorical", spec.categorical},
-                                    {"n_codes", spec.n_codes},
-                                    {"history", spec.history},
-                                    {"context", spec.context}});
-  }
-  for (const auto& spec : run.model->item_features().specs) {
-    manifest["item_features"].push_back(
-        {{"name", spec.name}, {"categorical", spec.categorical}, {"n_codes", spec.n_codes}});
+  if (const auto& model = run.model.by_gradient) {  // a filter asks for no features of a history
+    for (const auto& spec : model->features()) {
+      manifest["features"].push_back({{"name", spec.name},
+                                      {"categorical", spec.categorical},
+                                      {"n_codes", spec.n_codes},
+                                      {"history", spec.history},
+                                      {"context", spec.context}});
+    }
+    for (const auto& spec : model->item_features().specs) {
+      manifest["item_features"].push_back(
+          {{"name", spec.name}, {"categorical", spec.categorical}, {"n_codes", spec.n_codes}});
+    }
   }
   manifest["max_length"] = configuration.training.max_length;
   manifest["data"] = form_of_events(configuration.data.source);
@@ -114,15 +117,33 @@ model_file::ItemTables item_tables(const Dataset& dataset) {
 }
 
 /// The vectors that lists are made of, in the order of items.txt.
-void put_index(const std::filesystem::path& directory, const RunDirectory& run) {
-  const at::NoGradGuard no_grad;
-  const auto vectors = run.model->item_vectors().contiguous();
-  const auto bias = run.model->output_bias();
-  item_index::NewItems items;
-  items.vectors = {vectors.const_data_ptr<float>(), vectors.size(0), vectors.size(1)};
-  if (bias.defined()) items.bias = bias.const_data_ptr<float>();
-  const int threads = run.configuration.threads;
-  add_index_to_bundle(directory, items, *run.configuration.index, threads > 0 ? threads : available_threads());
+void put_index(const std::filesystem::path& directory, const Configuration& configuration) {
+  const int threads = configuration.threads;
+  const IndexSource source = open_index_source(directory, "");
+  add_index_to_bundle(directory, source.items, *configuration.index, threads > 0 ? threads : available_threads());
+}
+
+struct Weights {
+  std::map<std::string, at::Tensor> kept;
+  std::map<std::string, model_file::TensorBytes> bytes;
+  std::int64_t n_numbers = 0;
+};
+
+Weights weights_of(const model_kinds::AnyModel& model) {
+  Weights weights;
+  if (model.filter) {
+    weights.bytes = model.filter->weights();
+  } else {
+    for (const auto& [name, parameter] : model.by_gradient->parameters()) {
+      const auto& tensor = weights.kept[name] = parameter.detach().contiguous();
+      weights.bytes[name] = {model_file::DType::kF32,
+                             tensor.sizes().vec(),
+                             {reinterpret_cast<const char*>(tensor.const_data_ptr<float>()), tensor.nbytes()}};
+    }
+  }
+  for (const auto& [name, tensor] : weights.bytes)
+    weights.n_numbers += static_cast<std::int64_t>(tensor.bytes.size() / model_file::size_of(tensor.dtype));
+  return weights;
 }
 
 void claim(const std::filesystem::path& out, bool overwrite) {
@@ -138,27 +159,27 @@ void claim(const std::filesystem::path& out, bool overwrite) {
 void run_export(const ExportArguments& arguments, const GlobalOptions& global) {
   claim(arguments.out, arguments.overwrite);
   auto run = open_run(arguments.run, arguments.overrides);
-  run.model->to(at::kCPU);
-  std::map<std::string, at::Tensor> tensors;
-  std::map<std::string, model_file::TensorBytes> weights;
-  std::int64_t n_parameters = 0;
-  for (const auto& [name, parameter] : run.model->parameters()) {
-    const auto& tensor = tensors[name] = parameter.detach().contiguous();
-    weights[name] = {model_file::DType::kF32,
-                     tensor.sizes().vec(),
-                     {reinterpret_cast<const char*>(tensor.const_data_ptr<float>()), tensor.nbytes()}};
-    n_parameters += tensor.numel();
+  if (run.configuration.index) {
+    const bool has_vectors =
+        run.model.by_gradient || dynamic_cast<const collaborative::IalsFilter*>(run.model.filter.get()) != nullptr;
+    require_vectors(run.configuration.model.kind(), has_vectors, arguments.run);
   }
+  const Weights weights = weights_of(run.model);
   const auto& items = run.dataset.items();
   storage::write_directory_with(arguments.out, [&](const std::filesystem::path& directory) {
-    torchscript::write_model(*run.model, directory / "model.pt", items.to_text());
-    model_file::write_bundle_files(directory, bundle_manifest(run), items, run.dataset.pipeline(), weights,
-                                   item_tables(run.dataset));
-    if (run.configuration.index) put_index(directory, run);
+    if (run.model.filter) {
+      model_file::write_bundle_files(directory, bundle_manifest(run), items, {}, weights.bytes);
+    } else {
+      if (const auto* gru = dynamic_cast<const models::GruSession*>(run.model.by_gradient.get()))
+        torchscript::write_model(*gru, directory / "model.pt", items.to_text());
+      model_file::write_bundle_files(directory, bundle_manifest(run), items, run.dataset.pipeline(), weights.bytes,
+                                     item_tables(run.dataset));
+    }
+    if (run.configuration.index) put_index(directory, run.configuration);
   });
   print_result(global, {{"bundle", arguments.out},
                         {"items", items.size()},
-                        {"parameters", n_parameters},
+                        {"parameters", weights.n_numbers},
                         {"checkpoint", run.checkpoint.string()}});
 }
 

@@ -32,6 +32,12 @@ item_index::IndexOptions IndexSource::options(const std::vector<std::string>& ov
   return options;
 }
 
+void require_vectors(const std::string& kind, bool has_vectors, const fs::path& path) {
+  if (has_vectors) return;
+  throw UsageError(path.string() + ": a model of the kind " + kind +
+                   " gives no vectors to items, so there is nothing to index: leave out the section index");
+}
+
 IndexSource open_index_source(const fs::path& path, const std::string& ids_file) {
   IndexSource source;
   source.items.origin = path.string();
@@ -44,7 +50,8 @@ IndexSource open_index_source(const fs::path& path, const std::string& ids_file)
   if (!ids_file.empty()) throw UsageError("--ids: the items of a bundle are called by their rows in items.txt");
   source.bundle = std::make_unique<recommend::BundleModel>(recommend::BundleModel::open(path));
   const auto& bundle = *source.bundle;
-  source.items.vectors = {bundle.item_vectors.data(), bundle.bundle.items.size(), bundle.inference->vector_dim()};
+  require_vectors(bundle.bundle.manifest["model"]["kind"].get<std::string>(), bundle.has_vectors(), path);
+  source.items.vectors = {bundle.item_vectors.data(), bundle.bundle.items.size(), bundle.dim()};
   if (!bundle.output_bias.empty()) source.items.bias = bundle.output_bias.data();
   source.items.weights = recommend::weights_checksum(bundle.bundle);
   source.out = recommend::bundle_index_path(path);

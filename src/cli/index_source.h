@@ -30,6 +30,9 @@ struct IndexSource {
 /// @throws UsageError  ids for the items of a bundle, which are called by their rows
 IndexSource open_index_source(const std::filesystem::path& path, const std::string& ids_file);
 
+/// @throws UsageError  a model whose items have no vectors
+void require_vectors(const std::string& kind, bool has_vectors, const std::filesystem::path& path);
+
 /// Puts an index into a bundle's folder that is about to be complete.
 /// @param items  of the model, in the order of items.txt
 void add_index_to_bundle(const std::filesystem::path& bundle, item_index::NewItems items,

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -15,10 +16,29 @@ std::string cell(std::string text) {
   return text;
 }
 
+/// The keys of one kind of model.
+std::vector<config::KeyInfo> keys_of(const std::string& kind) {
+  config::Document document = config::Document::describe();
+  auto section = document.root().section("model", "what is trained, with kind: " + kind);
+  model_kinds::ModelOptions(kind).read_keys(section);
+  return document.keys();
+}
+
+/// Those of a section `model` without a kind first, then those of each other kind.
 std::vector<config::KeyInfo> configuration_keys() {
   config::Document document = config::Document::describe();
   Configuration::from(document);
-  return document.keys();
+  std::vector<config::KeyInfo> keys = document.keys();
+  auto end_of_model = std::find_if(keys.rbegin(), keys.rend(), [](const config::KeyInfo& key) {
+                        return key.path.starts_with("model.");
+                      }).base();
+  const std::string by_default = model_kinds::ModelOptions().kind();
+  for (const std::string& kind : model_kinds::ModelOptions::kinds()) {
+    if (kind == by_default) continue;
+    const auto more = keys_of(kind);
+    if (more.size() > 1) end_of_model = keys.insert(end_of_model, more.begin(), more.end()) + std::ssize(more);
+  }
+  return keys;
 }
 
 /// The table that configs/README.md holds.

@@ -30,10 +30,11 @@ bool is_run_directory(const std::filesystem::path& path) { return std::filesyste
 
 Json run_identity(const Configuration& configuration, const Dataset& dataset) {
   Json training = configuration.training.to_json();
+  if (configuration.model.is_filter()) training = {{"include_validation", configuration.training.include_validation}};
   // Under a constant learning rate more epochs only go on where the run stopped.
   if (configuration.training.schedule == training::Schedule::kConstant) training.erase("epochs");
   return {{"model",
-           {{"kind", configuration.model_kind},
+           {{"kind", configuration.model.kind()},
             {"options", configuration.model.to_json()},
             {"n_items", dataset.n_items()}}},
           {"data", dataset.fingerprint()},
@@ -66,19 +67,26 @@ RunDirectory open_run(const std::filesystem::path& path, const std::vector<std::
         "data.prepared=DIR, or prepare it again: segue prepare " +
         files.config().string());
   Dataset dataset = Dataset::open(prepared);
-  const training::Checkpoint checkpoint = training::Checkpoint::load(checkpoint_path);
-  const Json saved = json_get<Json>(checkpoint.state, "identity", checkpoint_path.string());
+  const model_file::SafetensorsFile file(checkpoint_path);
+  const Json state = training::checkpoint_state(file, checkpoint_path);
+  const Json saved = json_get<Json>(state, "identity", checkpoint_path.string());
   const Json present = run_identity(summary.configuration, dataset);
   require_same(
       saved, present, "data", checkpoint_path.string(),
       "the dataset at " + prepared.string() + " was prepared again with other events or another protocol: train anew");
   require_same(saved, present, "model", checkpoint_path.string(), "keep the model section as it was trained");
-  auto model = std::make_unique<models::GruSession>(summary.configuration.model, dataset.n_items(),
-                                                    dataset.pipeline().specs(), models::ItemFeatures::of(dataset));
-  try {
-    training::load_parameters(checkpoint, model->parameters(), true);
-  } catch (const DataError& error) {
-    throw DataError(checkpoint_path.string() + ": " + error.what());
+  const model_kinds::ModelOptions& options = summary.configuration.model;
+  model_kinds::AnyModel model;
+  if (const auto* filter = std::get_if<collaborative::FilterOptions>(&options.of_kind())) {
+    model.filter = collaborative::load(*filter, file, dataset.n_items());
+  } else {
+    model.by_gradient = model_kinds::make_model(options, dataset.n_items(), dataset.pipeline().specs(),
+                                                models::ItemFeatures::of(dataset));
+    try {
+      training::load_parameters(training::Checkpoint::load(checkpoint_path), model.by_gradient->parameters(), true);
+    } catch (const DataError& error) {
+      throw DataError(checkpoint_path.string() + ": " + error.what());
+    }
   }
   return {.files = files,
           .configuration = std::move(summary.configuration),
@@ -86,7 +94,7 @@ RunDirectory open_run(const std::filesystem::path& path, const std::vector<std::
           .dataset = std::move(dataset),
           .model = std::move(model),
           .checkpoint = checkpoint_path,
-          .training_state = checkpoint.state};
+          .training_state = state};
 }
 
 }  // namespace segue::cli

@@ -1,13 +1,12 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "cli/configuration.h"
 #include "dataset/dataset.h"
-#include "models/gru_session.h"
+#include "model_kinds/any_model.h"
 #include "support/json.h"
 
 namespace segue::cli {
@@ -34,7 +33,7 @@ struct RunDirectory {
   Configuration configuration;
   Json manifest;
   Dataset dataset;
-  std::unique_ptr<models::GruSession> model;
+  model_kinds::AnyModel model;
   std::filesystem::path checkpoint;  ///< the file the weights came from
   Json training_state;               ///< of the checkpoint: step, epoch, best_metric, ...
 };

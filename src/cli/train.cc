@@ -8,8 +8,10 @@
 #include "cli/configuration.h"
 #include "cli/device.h"
 #include "cli/environment.h"
+#include "cli/fit_filter.h"
 #include "cli/run_directory.h"
 #include "dataset/prepare.h"
+#include "model_kinds/any_model.h"
 #include "support/errors.h"
 #include "support/progress.h"
 #include "support/storage.h"
@@ -52,7 +54,7 @@ bool claim(const RunFiles& files, const TrainArguments& arguments) {
   return false;
 }
 
-std::int64_t n_parameters(const models::GruSession& model) {
+std::int64_t n_parameters(const models::Model& model) {
   std::int64_t n = 0;
   for (const auto& [name, parameter] : model.parameters()) n += parameter.numel();
   return n;
@@ -90,16 +92,11 @@ void run_train(const TrainArguments& arguments, const GlobalOptions& global) {
   const ChosenDevice device = set_up_device(configuration);
   prepare(configuration.data, device.n_threads);
   const Dataset dataset = Dataset::open(configuration.data.prepared);
-  models::GruSession model(configuration.model, dataset.n_items(), dataset.pipeline().specs(),
-                           models::ItemFeatures::of(dataset));
-  model.initialize(configuration.seed);
-  model.to(device.torch_device);
-
+  const std::string kind = configuration.model.kind();
   const Json identity = run_identity(configuration, dataset);
   Json manifest = {{"format", "segue run"},
                    {"version", 1},
-                   {"model", configuration.model_kind},
-                   {"n_parameters", n_parameters(model)},
+                   {"model", kind},
                    {"seed", configuration.seed},
                    {"device", device.description},
                    {"threads", device.n_threads},
@@ -111,20 +108,32 @@ void run_train(const TrainArguments& arguments, const GlobalOptions& global) {
                      {"n_events", dataset.n_events()}}},
                    {"versions", versions()},
                    {"machine", machine()}};
+  std::unique_ptr<models::Model> model;
+  if (!configuration.model.is_filter()) {
+    model = model_kinds::make_model(configuration.model, dataset.n_items(), dataset.pipeline().specs(),
+                                    models::ItemFeatures::of(dataset));
+    model->initialize(configuration.seed);
+    model->to(device.torch_device);
+    manifest["n_parameters"] = n_parameters(*model);
+  }
   if (!resume) {
     storage::write_file(files.config(), configuration.resolved);
     write_json(files.manifest(), manifest);
   }
-  log_info("training " + configuration.model_kind + " (" + with_thousands(n_parameters(model)) + " parameters, " +
-           with_thousands(dataset.n_items()) + " items) on " + device.description);
-  const training::TrainingResult result = training::train(model, dataset, configuration.training,
-                                                          {.directory = files.directory,
-                                                           .seed = configuration.seed,
-                                                           .n_threads = device.n_threads,
-                                                           .resume = resume,
-                                                           .identity = identity,
-                                                           .validation = configuration.evaluation.protocol});
-  manifest["training"] = describe(result, configuration.training);
+  log_info("training " + kind + " (" + (model ? with_thousands(n_parameters(*model)) + " parameters, " : "") +
+           with_thousands(dataset.n_items()) + " items) on " + (model ? device.description : "the CPU"));
+  if (model) {
+    const training::TrainingResult result = training::train(*model, dataset, configuration.training,
+                                                            {.directory = files.directory,
+                                                             .seed = configuration.seed,
+                                                             .n_threads = device.n_threads,
+                                                             .resume = resume,
+                                                             .identity = identity,
+                                                             .validation = configuration.evaluation.protocol});
+    manifest["training"] = describe(result, configuration.training);
+  } else {
+    manifest["training"] = fit_filter(configuration, dataset, files, identity, device.n_threads);
+  }
   write_json(files.manifest(), manifest);
   log_to_file("");
   Json printed = {{"run", files.directory.string()}};

@@ -41,9 +41,9 @@ Configuration configuration_of(const model_file::Bundle& bundle, const std::stri
   return configuration;
 }
 
-/// Rows have to mean the same items, and codes and values the same features, as in training.
-void require_fit(const model_file::Bundle& bundle, const Dataset& dataset, const std::string& where,
-                 const std::string& prepared) {
+/// Rows have to mean the same items, and for a model that reads features codes and values the same, as in training.
+void require_fit(const model_file::Bundle& bundle, bool reads_no_features, const Dataset& dataset,
+                 const std::string& where, const std::string& prepared) {
   const std::string remedy =
       "; prepare one from the events that the model was trained on, with the same data section (its validation and "
       "test parts may be others), or train anew";
@@ -59,6 +59,7 @@ void require_fit(const model_file::Bundle& bundle, const Dataset& dataset, const
     throw DataError(prepared + ": not a dataset for " + where + ": it knows " + std::to_string(items.size()) +
                     " items, the bundle " + std::to_string(bundle.items.size()) + remedy);
   }
+  if (reads_no_features) return;
   const Json fitted = dataset.pipeline().to_json(), expected = bundle.pipeline.to_json();
   if (fitted == expected) return;
   const auto names = [](const features::FeaturePipeline& pipeline) {
@@ -85,7 +86,7 @@ TrainedModel from_bundle(const fs::path& path, const std::vector<std::string>& o
   auto configuration = configuration_of(bundle, (path / "manifest.json").string(), overrides);
   const std::string prepared = configuration.data.prepared;
   Dataset dataset = Dataset::open(prepared);
-  require_fit(bundle, dataset, path.string(), prepared);
+  require_fit(bundle, configuration.model.is_filter(), dataset, path.string(), prepared);
   const Json trained = bundle.manifest.value("trained", Json::object());
   if (trained.value("data_fingerprint", "") != dataset.fingerprint())
     log_info(prepared + ": not the dataset that the model was trained on; its items and features are the same");

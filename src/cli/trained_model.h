@@ -2,13 +2,12 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "cli/configuration.h"
 #include "dataset/dataset.h"
-#include "models/gru_session.h"
+#include "model_kinds/any_model.h"
 
 namespace segue::cli {
 
@@ -16,7 +15,7 @@ namespace segue::cli {
 struct TrainedModel {
   Configuration configuration;  ///< of the run, or what the bundle keeps of it; overrides applied
   Dataset dataset;
-  std::unique_ptr<models::GruSession> model;
+  model_kinds::AnyModel model;
   std::int64_t epoch = 0;           ///< that the weights were taken after
   std::filesystem::path weights;    ///< the file they came from
   std::filesystem::path directory;  ///< of the run; empty for a bundle, which nothing is written into

@@ -20,29 +20,27 @@ void each_field(PopularityOptions&, const Field&) {}
 
 template <class Field>
 void each_field(RecentPopularityOptions& o, const Field& field) {
-  field("half_life", o.half_life, {"recent_popularity: age at which an event counts half", "days", kTiny, kHuge});
+  field("half_life", o.half_life, {"age at which an event counts half", "days", kTiny, kHuge});
 }
 
 template <class Field>
 void history_half_life(double& value, const Field& field) {
   field("history_half_life", value,
-        {"item_knn, feature_knn, ease: so many events back an item of the history counts half; 0: all count alike",
-         "events", 0, kHuge});
+        {"so many events back an item of the history counts half; 0: all count alike", "events", 0, kHuge});
 }
 
 template <class Field>
 void neighbours(std::int64_t& value, const Field& field) {
-  field("neighbours", value,
-        {"item_knn, feature_knn, ease: largest weights kept of every item; 0: all", "items", 0, 1e9});
+  field("neighbours", value, {"largest weights kept of every item; 0: all", "items", 0, 1e9});
 }
 
 template <class Field>
 void each_field(ItemKnnOptions& o, const Field& field) {
   field("user_exponent", o.user_exponent,
-        {"item_knn: a sequence of d items counts d^-user_exponent for each of its pairs", "", 0, 10});
+        {"a sequence of d items counts d^-user_exponent for each of its pairs", "", 0, 10});
   field("item_exponent", o.item_exponent,
-        {"item_knn: a pair's sum is divided by (d_i d_j)^item_exponent, d the sequences that hold an item", "", 0, 10});
-  field("shrink", o.shrink, {"item_knn: added to that divisor; lowers what rests on few sequences", "", 0, kHuge});
+        {"a pair's sum is divided by (d_i d_j)^item_exponent, d the sequences that hold an item", "", 0, 10});
+  field("shrink", o.shrink, {"added to that divisor; lowers what rests on few sequences", "", 0, kHuge});
   neighbours(o.neighbours, field);
   history_half_life(o.history_half_life, field);
 }
@@ -55,25 +53,25 @@ void each_field(FeatureKnnOptions& o, const Field& field) {
 
 template <class Field>
 void each_field(EaseOptions& o, const Field& field) {
-  field("l2", o.l2, {"ease, ials: strength of the L2 penalty", "", 0, kHuge});
+  field("l2", o.l2, {"strength of the L2 penalty", "", 0, kHuge});
   neighbours(o.neighbours, field);
   history_half_life(o.history_half_life, field);
   field("memory_limit", o.memory_limit,
-        {"ease: refuse a matrix of items x items (4 bytes each) beyond this", "GB", kTiny, kHuge});
+        {"refuse a matrix of items x items (4 bytes each) beyond this", "GB", kTiny, kHuge});
 }
 
 template <class Field>
 void each_field(IalsOptions& o, const Field& field) {
-  field("dim", o.dim, {"ials: width of a factor", "numbers", 1, 8192});
+  field("dim", o.dim, {"width of a factor", "numbers", 1, 8192});
   field("unobserved_weight", o.unobserved_weight,
-        {"ials: weight of every pair of a sequence and an item, whose score is drawn to 0", "", 0, kHuge});
-  field("l2", o.l2, {"ease, ials: strength of the L2 penalty", "", 0, kHuge});
+        {"weight of every pair of a sequence and an item, whose score is drawn to 0", "", 0, kHuge});
+  field("l2", o.l2, {"strength of the L2 penalty", "", 0, kHuge});
   field("l2_exponent", o.l2_exponent,
-        {"ials: the penalty of a factor grows with its number of pairs to this power", "", 0, 10});
-  field("epochs", o.epochs, {"ials: passes over all sequences and all items", "epochs", 0, 100000});
+        {"the penalty of a factor grows with its number of pairs to this power", "", 0, 10});
+  field("epochs", o.epochs, {"passes over all sequences and all items", "epochs", 0, 100000});
   field("block_dim", o.block_dim,
-        {"ials: coordinates that are solved for at a time; dim or more: all, exactly", "numbers", 1, 8192});
-  field("init_std", o.init_std, {"ials: standard deviation of a first factor's length", "", 0, 1e3});
+        {"coordinates that are solved for at a time; dim or more: all, exactly", "numbers", 1, 8192});
+  field("init_std", o.init_std, {"standard deviation of a first factor's length", "", 0, 1e3});
 }
 
 /// False for an unknown kind.

@@ -8,6 +8,7 @@
 
 #include "models/dropout.h"
 #include "models/gru_layer.h"
+#include "models/session_inference.h"
 #include "support/random.h"
 
 namespace segue::models {
@@ -35,37 +36,24 @@ at::Tensor unit_rows(const at::Tensor& x) {
   return x / at::linalg_vector_norm(x, 2, at::IntArrayRef{-1}, /*keepdim=*/true).clamp_min(kLengthEpsilon);
 }
 
-enum class Fill { kZero, kOne, kNormal, kUniform };
-
-/// How a parameter starts, by its name; `width` is the standard deviation or the half-width.
-struct Start {
-  Fill fill = Fill::kZero;
-  double width = 0;
-};
-
 }  // namespace
 
-GruSession::GruSession(GruSessionOptions options, std::int32_t n_items, std::vector<features::FeatureSpec> features,
-                       ItemFeatures item_features)
-    : options_(std::move(options)),
-      n_items_(n_items),
-      features_(std::move(features)),
-      item_features_(std::move(item_features)) {
-  if (n_items < 1) throw std::invalid_argument("GruSession: the catalogue is empty");
+GruSession::GruSession(GruSessionOptions options, std::int32_t n_items, std::vector<features::FeatureSpec> of_events,
+                       ItemFeatures of_items)
+    : Model(n_items, std::move(of_events), std::move(of_items)), options_(std::move(options)) {
   const std::int64_t e = options_.embedding_dim, hidden = options_.hidden_dim;
   if (e < 1 || hidden < 1 || options_.n_layers < 1 || options_.feature_dim < 1 || options_.feed_forward_dim < 0) {
     throw std::invalid_argument("GruSession: widths and n_layers must be at least 1");
   }
-  item_features_.check(n_items);
   add("item_embedding.weight", {n_items + 1, e});
   const auto add_table = [&](const std::string& name, const features::FeatureSpec& feature) {
     add(name + feature.name + ".weight",
         {feature.n_codes, std::min<std::int64_t>(options_.feature_dim, feature.n_codes)});
   };
-  for (const auto& feature : item_features_.specs) {
+  for (const auto& feature : item_features().specs) {
     if (feature.categorical) add_table("item_features.", feature);
   }
-  for (const auto& feature : features_) {
+  for (const auto& feature : features()) {
     if (feature.categorical && (feature.history || feature.context)) add_table("features.", feature);
   }
   const auto add_norm = [&](const std::string& name, std::int64_t dim) {
@@ -102,79 +90,38 @@ GruSession::GruSession(GruSessionOptions options, std::int32_t n_items, std::vec
   if (options_.visited_weights) add("visited_weights", {2});
 }
 
-void GruSession::add(const std::string& name, std::vector<std::int64_t> shape) {
-  at::Tensor tensor = at::zeros(shape, at::kFloat);
-  tensor.requires_grad_(true);
-  parameters_.emplace_back(name, tensor);
-}
-
-at::Tensor GruSession::parameter(const std::string& name) const {
-  for (const auto& [other, tensor] : parameters_) {
-    if (other == name) return tensor;
-  }
-  throw std::invalid_argument("GruSession: no parameter '" + name + "' under these options");
-}
-
-bool GruSession::has(const std::string& name) const {
-  return std::any_of(parameters_.begin(), parameters_.end(), [&](const auto& entry) { return entry.first == name; });
-}
-
 std::int64_t GruSession::input_dim() const {
-  std::int64_t dim = options_.embedding_dim + item_features_.input_dim(options_.feature_dim);
-  for (const auto& feature : features_) {
+  std::int64_t dim = options_.embedding_dim + item_features().input_dim(options_.feature_dim);
+  for (const auto& feature : features()) {
     const std::int64_t width = feature.categorical ? std::min<std::int64_t>(options_.feature_dim, feature.n_codes) : 1;
     dim += width * ((feature.history ? 1 : 0) + (feature.context ? 1 : 0));
   }
   return dim;
 }
 
-void GruSession::initialize(std::uint64_t seed) {
-  const at::NoGradGuard no_grad;
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    const auto& [name, tensor] = parameters_[i];
-    Start start;
-    if (name == "item_embedding.weight" || name == "output_embedding.weight") {
-      start = {Fill::kNormal, options_.init_std};
-    } else if (is_feature(name)) {
-      start = {Fill::kNormal, 1.0};
-    } else if (ends_with(name, "norm.weight")) {
-      start = {Fill::kOne, 0};
-    } else if (name.find(".gru.") != std::string::npos) {
-      start = {Fill::kUniform, 1 / std::sqrt(static_cast<double>(options_.hidden_dim))};
-    } else if (ends_with(name, "projection.weight") || ends_with(name, "ffn_in.weight") ||
-               ends_with(name, "ffn_out.weight")) {
-      start = {Fill::kUniform, 1 / std::sqrt(static_cast<double>(tensor.size(1)))};
-    } else if (ends_with(name, "projection.bias") || ends_with(name, "ffn_in.bias") ||
-               ends_with(name, "ffn_out.bias")) {
-      const at::Tensor weight = parameters_[i - 1].second;  // a linear's weight stands before its bias
-      start = {Fill::kUniform, 1 / std::sqrt(static_cast<double>(weight.size(1)))};
-    }
-    Random random(seed, i);
-    at::Tensor values = at::empty(tensor.sizes(), at::kFloat);
-    auto* data = values.mutable_data_ptr<float>();
-    for (std::int64_t j = 0; j < values.numel(); ++j) {
-      switch (start.fill) {
-        case Fill::kZero: data[j] = 0; break;
-        case Fill::kOne: data[j] = 1; break;
-        case Fill::kNormal: data[j] = static_cast<float>(start.width * random.normal()); break;
-        case Fill::kUniform: data[j] = static_cast<float>(start.width * (2 * random.uniform() - 1)); break;
-      }
-    }
-    tensor.copy_(values);
+Model::Start GruSession::start_of(std::size_t i) const {
+  using Fill = Start::Fill;
+  const auto& [name, tensor] = parameters()[i];
+  const auto by_inputs = [](std::int64_t n_in) {
+    return Start{Fill::kUniform, 1 / std::sqrt(static_cast<double>(n_in))};
+  };
+  if (name == "item_embedding.weight" || name == "output_embedding.weight") return {Fill::kNormal, options_.init_std};
+  if (is_feature(name)) return {Fill::kNormal, 1.0};
+  if (ends_with(name, "norm.weight")) return {Fill::kOne, 0};
+  if (name.find(".gru.") != std::string::npos) return by_inputs(options_.hidden_dim);
+  for (const char* linear : {"projection", "ffn_in", "ffn_out"}) {
+    if (ends_with(name, std::string(linear) + ".weight")) return by_inputs(tensor.size(1));
+    // A linear's weight stands before its bias.
+    if (ends_with(name, std::string(linear) + ".bias")) return by_inputs(parameters()[i - 1].second.size(1));
   }
-}
-
-at::Tensor GruSession::look_up(const std::string& name, const at::Tensor& rows) {
-  const at::Tensor table = parameter(name);
-  const bool by_rows = sparse_gradients && at::GradMode::is_enabled() && table.requires_grad();
-  return by_rows ? look_up_rows(table, rows, row_gradients_[name]) : at::embedding(table, rows);
+  return {};
 }
 
 at::Tensor GruSession::embed_items(const at::Tensor& rows) { return look_up("item_embedding.weight", rows); }
 
 at::Tensor GruSession::item_vectors() {
   at::Tensor vectors =
-      options_.tied ? parameter("item_embedding.weight").narrow(0, 0, n_items_) : parameter("output_embedding.weight");
+      options_.tied ? parameter("item_embedding.weight").narrow(0, 0, n_items()) : parameter("output_embedding.weight");
   return options_.normalize ? unit_rows(vectors) : vectors;
 }
 
@@ -195,9 +142,9 @@ at::Tensor GruSession::visited_weights() {
 
 at::Tensor GruSession::input(const batching::Batch& batch) {
   std::vector<at::Tensor> parts{embed_items(batch.items)};
-  for (std::size_t f = 0; f < item_features_.specs.size(); ++f) {
-    const auto& feature = item_features_.specs[f];
-    const at::Tensor column = item_features_.tables[f].index_select(0, batch.items);
+  for (std::size_t f = 0; f < item_features().specs.size(); ++f) {
+    const auto& feature = item_features().specs[f];
+    const at::Tensor column = item_features().tables[f].index_select(0, batch.items);
     parts.push_back(feature.categorical ? at::embedding(parameter("item_features." + feature.name + ".weight"), column)
                                         : column.unsqueeze(1));
   }
@@ -206,7 +153,7 @@ at::Tensor GruSession::input(const batching::Batch& batch) {
                                         : column.unsqueeze(1));
   };
   std::size_t n_history = 0, n_context = 0;
-  for (const auto& feature : features_) {
+  for (const auto& feature : features()) {
     n_history += feature.history ? 1 : 0;
     n_context += feature.context ? 1 : 0;
   }
@@ -216,11 +163,11 @@ at::Tensor GruSession::input(const batching::Batch& batch) {
                                 std::to_string(n_history) + " and " + std::to_string(n_context));
   }
   std::size_t next = 0;
-  for (const auto& feature : features_) {
+  for (const auto& feature : features()) {
     if (feature.history) append(feature, batch.history[next++]);
   }
   next = 0;
-  for (const auto& feature : features_) {
+  for (const auto& feature : features()) {
     if (feature.context) append(feature, batch.context[next++]);
   }
   return parts.size() == 1 ? parts.front() : at::cat(parts, 1);
@@ -278,20 +225,11 @@ at::Tensor GruSession::last(const batching::Batch& batch) {
   return project(states(batch, false).index_select(0, index));
 }
 
-void GruSession::to(at::Device device) {
-  for (auto& [name, tensor] : parameters_) {
-    if (tensor.device() == device) continue;
-    tensor = tensor.detach().to(device);
-    tensor.requires_grad_(true);
-  }
-  for (auto& table : item_features_.tables) table = table.to(device);
-}
-
-at::Device GruSession::device() const { return parameters_.front().second.device(); }
+std::unique_ptr<Inference> GruSession::make_inference() const { return std::make_unique<SessionInference>(*this); }
 
 double GruSession::flop_per_position() const {
   double weights = 0;
-  for (const auto& [name, tensor] : parameters_) {
+  for (const auto& [name, tensor] : parameters()) {
     const bool table = name == "item_embedding.weight" || name == "output_embedding.weight" || is_feature(name);
     if (tensor.dim() == 2 && !table) weights += static_cast<double>(tensor.numel());
   }

@@ -3,16 +3,13 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
-#include <map>
+#include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "batching/batch.h"
 #include "config/section.h"
-#include "features/feature_pipeline.h"
-#include "models/item_features.h"
-#include "models/row_look_up.h"
+#include "models/model.h"
 #include "support/json.h"
 
 namespace segue::models {
@@ -66,65 +63,40 @@ struct GruSessionOptions {
 ///   output_projection.{weight,bias};  output_embedding.weight [n_items, e];  output_bias [n_items];
 ///   visited_weights [2]
 /// Only those that the options call for exist. dim of a feature = min(feature_dim, n_codes).
-class GruSession {
+class GruSession : public Model {
  public:
-  /// @param features  of events;  item_features  of items, [n_items + 1] each
-  GruSession(GruSessionOptions options, std::int32_t n_items, std::vector<features::FeatureSpec> features,
-             ItemFeatures item_features = {});
+  /// @param of_events  what is known of events;  of_items  of items, [n_items + 1] each
+  GruSession(GruSessionOptions options, std::int32_t n_items, std::vector<features::FeatureSpec> of_events,
+             ItemFeatures of_items = {});
 
-  void initialize(std::uint64_t seed);
-  /// Session vectors v of all positions, [n_positions, e], before any visited weights; differentiable when `training`.
-  at::Tensor forward(const batching::Batch& batch, bool training);
+  [[nodiscard]] std::string kind() const override { return kKind; }
+  [[nodiscard]] Json options_json() const override { return options_.to_json(); }
+  [[nodiscard]] std::int64_t vector_dim() const override { return options_.embedding_dim; }
+  /// Before any visited weights.
+  at::Tensor forward(const batching::Batch& batch, bool training) override;
   /// Session vectors after the last event of each batch row, [batch, e], without gradient.
   at::Tensor last(const batching::Batch& batch);
   /// Embeddings of items, [n, e], as input; row n_items is the unknown item. Differentiable.
   at::Tensor embed_items(const at::Tensor& rows);
-  /// Output vectors of the known items, [n_items, e] (normalised if `normalize`); differentiable.
-  at::Tensor item_vectors();
-  /// Output vectors of some known items, [n, e], for sampled losses; rows may repeat. Differentiable.
-  at::Tensor output_vectors(const at::Tensor& rows);
-  at::Tensor output_bias();                        ///< [n_items], or undefined
-  at::Tensor output_bias(const at::Tensor& rows);  ///< [n], or undefined; differentiable
-  at::Tensor visited_weights();                    ///< [2], or undefined
+  at::Tensor item_vectors() override;
+  at::Tensor output_vectors(const at::Tensor& rows) override;
+  at::Tensor output_bias() override;
+  at::Tensor output_bias(const at::Tensor& rows) override;
+  at::Tensor visited_weights() override;
+  [[nodiscard]] std::unique_ptr<Inference> make_inference() const override;
+  [[nodiscard]] double flop_per_position() const override;
 
-  /// By name, in a fixed order; the tensors are the parameters themselves.
-  [[nodiscard]] const std::vector<std::pair<std::string, at::Tensor>>& parameters() const { return parameters_; }
-  void to(at::Device device);
-  [[nodiscard]] at::Device device() const;
   [[nodiscard]] const GruSessionOptions& options() const { return options_; }
-  [[nodiscard]] std::int32_t n_items() const { return n_items_; }
-  [[nodiscard]] const std::vector<features::FeatureSpec>& features() const { return features_; }
-  [[nodiscard]] const ItemFeatures& item_features() const { return item_features_; }
   [[nodiscard]] std::int64_t input_dim() const;
-  /// Multiply-adds times 2 of forward and backward for one position, without the output layer.
-  [[nodiscard]] double flop_per_position() const;
-
-  /// Look-ups by rows (embed_items and output_vectors) leave their gradient with take_row_gradients() instead of the
-  /// table's own gradient; item_vectors() always makes that one, dense. Set by the trainer.
-  bool sparse_gradients = false;
-  /// What the backward passes since the last call left for tables, by parameter; see sparse_gradients.
-  [[nodiscard]] RowGradients take_row_gradients() { return std::exchange(row_gradients_, {}); }
-  /// Dropout is a function of this, of its place in the network and of the position alone. Set by the trainer before
-  /// each update.
-  std::uint64_t dropout_seed = 0;
-  /// The GRU's GEMMs take bfloat16 inputs (training.precision); not used by `last`. Set by the trainer.
-  bool bf16 = false;
+  static constexpr const char* kKind = "gru_session";
 
  private:
-  at::Tensor parameter(const std::string& name) const;
-  [[nodiscard]] bool has(const std::string& name) const;
-  void add(const std::string& name, std::vector<std::int64_t> shape);
+  [[nodiscard]] Start start_of(std::size_t i) const override;
   /// Hidden states of the last layer, before output_norm, [n_positions, hidden].
   at::Tensor states(const batching::Batch& batch, bool training);
   at::Tensor project(at::Tensor x);
   at::Tensor input(const batching::Batch& batch);
-  at::Tensor look_up(const std::string& name, const at::Tensor& rows);
   GruSessionOptions options_;
-  std::int32_t n_items_;
-  std::vector<features::FeatureSpec> features_;
-  ItemFeatures item_features_;
-  std::vector<std::pair<std::string, at::Tensor>> parameters_;
-  RowGradients row_gradients_;
 };
 
 }  // namespace segue::models

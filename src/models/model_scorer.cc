@@ -4,13 +4,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <optional>
 #include <stdexcept>
 #include <vector>
 
 #include "batching/batch_source.h"
 #include "kernels/top_k.h"
-#include "models/inference.h"
 #include "support/threads.h"
 
 namespace segue::models {
@@ -25,25 +23,22 @@ struct Window {
 }  // namespace
 
 struct ModelScorer::State {
-  GruSession& model;
+  Model& model;
   const Dataset& dataset;
   std::int64_t max_length;
   int n_threads;
-  std::string name;
   batching::FeatureColumns columns;
   at::Tensor item_vectors, item_bias;
   float current_weight = 0, earlier_weight = 0;
-  std::optional<SessionInference> inference = std::nullopt;  // of a model on a CPU
+  std::unique_ptr<Inference> inference = nullptr;  // of a model on a CPU
 
   [[nodiscard]] std::vector<float> infer(std::vector<Window> windows, std::span<const ranking::Query> queries) const;
   [[nodiscard]] std::vector<float> forward(std::span<const Window> windows,
                                            std::span<const ranking::Query> queries) const;
 };
 
-ModelScorer::ModelScorer(GruSession& model, const Dataset& dataset, std::int64_t max_length, int n_threads,
-                         std::string name)
-    : state_(new State{
-          model, dataset, max_length, n_threads, std::move(name), batching::feature_columns(dataset), {}, {}}) {
+ModelScorer::ModelScorer(Model& model, const Dataset& dataset, std::int64_t max_length, int n_threads)
+    : state_(new State{model, dataset, max_length, n_threads, batching::feature_columns(dataset), {}, {}}) {
   if (max_length < 1) throw std::invalid_argument("ModelScorer: max_length must be at least 1");
   if (model.n_items() != dataset.n_items()) {
     throw std::invalid_argument("ModelScorer: the model knows " + std::to_string(model.n_items()) +
@@ -54,11 +49,11 @@ ModelScorer::ModelScorer(GruSession& model, const Dataset& dataset, std::int64_t
 
 ModelScorer::~ModelScorer() = default;
 
-std::string ModelScorer::name() const { return state_->name; }
+std::string ModelScorer::name() const { return state_->model.kind(); }
 
 void ModelScorer::refresh() {
   const at::NoGradGuard no_grad;
-  GruSession& model = state_->model;
+  Model& model = state_->model;
   // Copies: parameters that change must not show before the next refresh.
   state_->item_vectors = model.item_vectors().detach().clone().to(at::kCPU).contiguous();
   state_->item_bias = model.output_bias();
@@ -70,7 +65,7 @@ void ModelScorer::refresh() {
     state_->earlier_weight = host.const_data_ptr<float>()[1];
   }
   state_->inference.reset();
-  if (model.device().is_cpu()) state_->inference.emplace(model);
+  if (model.device().is_cpu()) state_->inference = model.make_inference();
 }
 
 namespace {
@@ -218,7 +213,7 @@ void ModelScorer::score(std::span<const ranking::Query> queries, kernels::Matrix
   kernels::score_all({vectors.data(), static_cast<std::int64_t>(queries.size()), items.vectors.n_cols}, items, scores,
                      kernel_device);
 
-  if (!state_->model.options().visited_weights) return;
+  if (!state_->model.visited_weights().defined()) return;
   const auto rows = state_->dataset.item_rows();
   const ItemRow n_items = state_->dataset.n_items();
   std::vector<std::size_t> seen_by(static_cast<std::size_t>(n_items), queries.size());

@@ -22,8 +22,8 @@ std::unique_ptr<item_index::ItemIndex> open_bundle_index(const std::filesystem::
   if (index->manifest().weights != weights_checksum(model.bundle))
     refuse("this index was made of other weights than those of the bundle");
   const std::int64_t n = model.bundle.items.size();
-  if (index->n_rows() != n || index->n_items() != n || index->segments().size() != 1 ||
-      index->dim() != model.inference->vector_dim())
+  if (index->n_rows() != n || index->n_items() != n || index->segments().size() != 1 || !model.has_vectors() ||
+      index->dim() != model.dim())
     refuse("this index does not hold the " + std::to_string(n) + " items of the bundle, each of them once");
   const auto ids = index->segments().front()->ids();
   for (std::int64_t row = 0; row < n; ++row) {

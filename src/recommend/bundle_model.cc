@@ -5,6 +5,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "collaborative/ials.h"
 #include "support/errors.h"
 
 namespace segue::recommend {
@@ -44,30 +45,34 @@ BundleModel BundleModel::open(const std::filesystem::path& directory) {
   const auto where = (directory / "manifest.json").string();
   const auto described = json_get<Json>(bundle.manifest, "model", where);
   const auto kind = json_get<std::string>(described, "kind", where);
-  if (kind != "gru_session")
-    throw DataError(where + ": a bundle of the model '" + kind +
-                    "', which this Segue does not know; update the program");
-  const auto options = models::GruSessionOptions::from_json(json_get<Json>(described, "options", where), where);
-  BundleModel opened{std::move(bundle), nullptr, nullptr, {}, {}, {}};
+  const auto options = model_kinds::ModelOptions::from_json(kind, json_get<Json>(described, "options", where), where);
+  BundleModel opened{std::move(bundle), {}, nullptr, {}, {}, {}};
+  const std::int32_t n_items = opened.bundle.items.size();
+  if (const auto* of_filter = std::get_if<collaborative::FilterOptions>(&options.of_kind())) {
+    opened.model.filter = collaborative::load(*of_filter, *opened.bundle.weights, n_items);
+    if (const auto* ials = dynamic_cast<const collaborative::IalsFilter*>(opened.model.filter.get()))
+      opened.item_vectors.assign(ials->item_vectors().begin(), ials->item_vectors().end());
+    return opened;
+  }
   auto item_features = item_features_of(opened.bundle);
   try {
-    item_features.check(opened.bundle.items.size());
+    item_features.check(n_items);
   } catch (const std::invalid_argument& fault) {
     throw DataError((directory / "item_features.safetensors").string() + ": " + fault.what() +
                     "; make the bundle anew: segue export RUN --out BUNDLE");
   }
-  opened.model = std::make_unique<models::GruSession>(options, opened.bundle.items.size(),
-                                                      opened.bundle.pipeline.specs(), std::move(item_features));
+  opened.model.by_gradient =
+      model_kinds::make_model(options, n_items, opened.bundle.pipeline.specs(), std::move(item_features));
+  models::Model& model = *opened.model.by_gradient;
   const at::NoGradGuard no_grad;
-  for (const auto& [name, parameter] : opened.model->parameters()) {
+  for (const auto& [name, parameter] : model.parameters()) {
     const auto& stored = opened.bundle.weights->expect(name, model_file::DType::kF32, parameter.sizes().vec());
     std::memcpy(parameter.data_ptr<float>(), stored.bytes.data(), stored.bytes.size());
   }
-  opened.inference = std::make_unique<models::SessionInference>(*opened.model);
-  opened.item_vectors = to_floats(opened.model->item_vectors());
-  if (const auto bias = opened.model->output_bias(); bias.defined()) opened.output_bias = to_floats(bias);
-  if (const auto weights = opened.model->visited_weights(); weights.defined())
-    opened.visited_weights = to_floats(weights);
+  opened.inference = model.make_inference();
+  opened.item_vectors = to_floats(model.item_vectors());
+  if (const auto bias = model.output_bias(); bias.defined()) opened.output_bias = to_floats(bias);
+  if (const auto weights = model.visited_weights(); weights.defined()) opened.visited_weights = to_floats(weights);
   return opened;
 }
 

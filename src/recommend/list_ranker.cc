@@ -1,152 +1,15 @@
 #include "recommend/list_ranker.h"
 
-#include <ATen/core/grad_mode.h>
-
-#include <algorithm>
-#include <cmath>
-
-#include "batching/batch.h"
-#include "kernels/top_k.h"
-#include "support/threads.h"
+#include "recommend/score_ranker.h"
+#include "recommend/vector_ranker.h"
 
 namespace segue::recommend {
-namespace {
 
-/// The order of kernels/top_k.h.
-struct Candidate {
-  float score;
-  std::int32_t item;
-  bool operator<(const Candidate& other) const {
-    return score > other.score || (score == other.score && item < other.item);
-  }
-};
-
-/// Distinct known items of a history.
-std::vector<std::int32_t> distinct_items(std::span<const std::int32_t> events, std::int32_t n_items) {
-  std::vector<std::int32_t> items(events.begin(), events.end());
-  std::sort(items.begin(), items.end());
-  items.erase(std::unique(items.begin(), items.end()), items.end());
-  while (!items.empty() && items.back() >= n_items) items.pop_back();
-  return items;
-}
-
-}  // namespace
-
-ListRanker::ListRanker(const BundleModel& model, const item_index::ItemIndex* index, const ItemFilter& filter,
-                       std::int64_t max_length, std::int64_t k, bool hide_seen)
-    : model_(model), index_(index), filter_(filter), max_length_(max_length), k_(k), hide_seen_(hide_seen) {
-  if (index != nullptr) {
-    items_ = index->segments().front()->items();
-    return;
-  }
-  items_.vectors = {model.item_vectors.data(), model.model->n_items(), model.inference->vector_dim()};
-  items_.bias = model.output_bias.empty() ? nullptr : model.output_bias.data();
-  if (model.model->n_items() < kernels::kLeastInt8Items || model.inference->vector_dim() > kernels::kInt8MaxDim) return;
-  int8_ = kernels::make_int8_items(items_.vectors, items_.bias, available_threads());
-}
-
-void ListRanker::search(kernels::MatrixView<const float> queries, const kernels::ItemLists& listed,
-                        std::span<std::int32_t> items, std::span<float> scores) const {
-  const kernels::MatrixView<float> best{scores.data(), queries.n_rows, k_};
-  const kernels::MatrixView<std::int32_t> rows{items.data(), queries.n_rows, k_};
-  if (index_ != nullptr) {
-    index_->segments().front()->top_k(queries, filter_.words(), listed, k_, index_->manifest().probes, best, rows, {});
-    return;
-  }
-  kernels::ItemMatrix matrix = items_;
-  matrix.allowed = filter_.words();
-  const kernels::Int8Items int8 = int8_.view();
-  if (int8.n_items > 0) matrix.int8 = &int8;
-  kernels::top_k(queries, matrix, listed, k_, best, rows, {kernels::Device::Kind::kCpu, 1, nullptr});
-}
-
-std::vector<float> ListRanker::session_vectors(const HistoryChunk& chunk, std::size_t first, std::size_t n) const {
-  std::vector<batching::SequenceView> views;
-  for (std::size_t h = 0; h < n; ++h) {
-    const auto& history = chunk.histories[first + h];
-    const auto length = std::min(static_cast<std::int64_t>(history.n_events), max_length_);
-    batching::SequenceView view;
-    view.sequence = static_cast<std::int64_t>(h);
-    view.offset = static_cast<std::int64_t>(history.begin + history.n_events) - length;
-    view.items = chunk.items.data() + view.offset;
-    view.length = length;
-    view.n_more = history.has_request ? 1 : 0;
-    views.push_back(view);
-  }
-  batching::FeatureColumns columns;
-  columns.specs = model_.model->features();
-  for (std::size_t f = 0; f < columns.specs.size(); ++f) {
-    const bool categorical = columns.specs[f].categorical;
-    columns.codes.push_back(categorical ? chunk.features[f].codes.data() : nullptr);
-    columns.values.push_back(categorical ? nullptr : chunk.features[f].values.data());
-  }
-  batching::BatchOptions options;
-  options.n_items = model_.model->n_items();
-  const auto batch = batching::make_batch(std::move(views), columns, options);
-  const auto dim = static_cast<std::size_t>(model_.inference->vector_dim());
-  std::vector<float> sorted(n * dim), vectors(n * dim);
-  model_.inference->last(batch, sorted.data());
-  for (std::size_t row = 0; row < n; ++row) {
-    std::copy_n(sorted.data() + row * dim, dim, vectors.data() + static_cast<std::size_t>(batch.sequences[row]) * dim);
-  }
-  return vectors;
-}
-
-void ListRanker::rank(const HistoryChunk& chunk, std::size_t first, std::size_t n, std::span<std::int32_t> items,
-                      std::span<float> scores) const {
-  const at::NoGradGuard no_grad;
-  const auto queries = session_vectors(chunk, first, n);
-  const auto n_queries = static_cast<std::int64_t>(n);
-  const auto n_items = model_.model->n_items();
-  const auto dim = model_.inference->vector_dim();
-  const std::span<const std::int32_t> rows(chunk.items);
-
-  // Items that are no candidates (hide_seen), or whose score is not the inner product alone (visited weights).
-  const bool adjust = !model_.visited_weights.empty() && !hide_seen_;
-  std::vector<std::int64_t> offsets{0};
-  std::vector<std::int32_t> listed;
-  for (std::size_t h = first; h < first + n; ++h) {
-    const auto& history = chunk.histories[h];
-    if (hide_seen_ || adjust) {
-      auto events = rows.subspan(history.begin, history.n_events);
-      const auto limit = static_cast<std::size_t>(max_length_);
-      if (adjust && events.size() > limit) events = events.last(limit);
-      const auto distinct = distinct_items(events, n_items);
-      listed.insert(listed.end(), distinct.begin(), distinct.end());
-    }
-    offsets.push_back(static_cast<std::int64_t>(listed.size()));
-  }
-  kernels::ItemLists lists;
-  if (!listed.empty()) lists = {offsets.data(), listed.data()};
-  search({queries.data(), n_queries, dim}, lists, items, scores);
-  if (!adjust) return;
-
-  // The listed items were left out above: they are scored by the definition and their weight, and merged in.
-  std::vector<Candidate> merged;
-  for (std::size_t q = 0; q < n; ++q) {
-    const auto& history = chunk.histories[first + q];
-    const auto k = static_cast<std::size_t>(k_);
-    merged.clear();
-    for (std::size_t i = q * k; i < (q + 1) * k && items[i] != kernels::kNoItemRow; ++i) {
-      merged.push_back({scores[i], items[i]});
-    }
-    const auto current = rows[history.begin + history.n_events - 1];
-    const float* query = queries.data() + static_cast<std::int64_t>(q) * dim;
-    for (auto i = offsets[q]; i < offsets[q + 1]; ++i) {
-      const auto item = listed[static_cast<std::size_t>(i)];
-      if (!filter_.allows(item)) continue;
-      const float score =
-          kernels::defined_score(query, items_.vectors, item, items_.bias == nullptr ? 0.0F : items_.bias[item]) +
-          model_.visited_weights[item == current ? 0 : 1];
-      if (!std::isnan(score) && score != kernels::kMaskedScore) merged.push_back({score, item});
-    }
-    std::sort(merged.begin(), merged.end());
-    merged.resize(std::min(merged.size(), k));
-    for (std::size_t i = 0; i < k; ++i) {
-      items[q * k + i] = i < merged.size() ? merged[i].item : kernels::kNoItemRow;
-      scores[q * k + i] = i < merged.size() ? merged[i].score : kernels::kMaskedScore;
-    }
-  }
+std::unique_ptr<ListRanker> make_list_ranker(const BundleModel& model, const item_index::ItemIndex* index,
+                                             const ItemFilter& filter, std::int64_t max_length, std::int64_t k,
+                                             bool hide_seen) {
+  if (!model.has_vectors()) return std::make_unique<ScoreRanker>(model, filter, k, hide_seen);
+  return std::make_unique<VectorRanker>(model, index, filter, max_length, k, hide_seen);
 }
 
 }  // namespace segue::recommend

@@ -166,7 +166,7 @@ Json recommend(const std::filesystem::path& bundle, const events::SourceOptions&
     log_warning(with_thousands(filter.n_unknown()) + " ids of the allow and deny lists are unknown to the model");
   const std::int64_t k = std::min<std::int64_t>(options.k, items.size());
   const auto index = open_bundle_index(bundle, model);
-  const ListRanker ranker(model, index.get(), filter, options.max_length, k, options.hide_seen);
+  const auto ranker = make_list_ranker(model, index.get(), filter, options.max_length, k, options.hide_seen);
 
   const auto files = events::expand_globs(histories);
   HistoryReader reader(files, source, model.bundle.pipeline, items, options.carry);
@@ -204,7 +204,7 @@ Json recommend(const std::filesystem::path& bundle, const events::SourceOptions&
       storage::write_file_with(directory.shard(shard), [&](const std::filesystem::path& aside) {
         const auto writer = ShardWriter::open(aside, schema, items);
         each_chunk([&](const HistoryChunk& chunk) {
-          const auto lists = rank_chunk(chunk, ranker, n_threads);
+          const auto lists = rank_chunk(chunk, *ranker, n_threads);
           counts.n_rows += static_cast<std::int64_t>(lists.items.size()) -
                            std::count(lists.items.begin(), lists.items.end(), kNoItem);
           write_chunk(chunk, lists, k, reader.carried_columns(), *writer);

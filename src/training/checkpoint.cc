@@ -54,22 +54,32 @@ void Checkpoint::save(const std::filesystem::path& path) const {
     bytes[name] = {dtype_of(dense, name), dense.sizes().vec(),
                    std::string_view(static_cast<const char*>(dense.const_data_ptr()), dense.nbytes())};
   }
+  save_checkpoint(path, bytes, state);
+}
+
+void save_checkpoint(const std::filesystem::path& path, const std::map<std::string, model_file::TensorBytes>& tensors,
+                     const Json& state) {
   Json described = {{"format", kFormat}, {"version", kVersion}};
   for (const auto& [key, value] : state.items()) described[key] = value;
-  model_file::write_safetensors(path, bytes, {{"segue", described.dump()}});
+  model_file::write_safetensors(path, tensors, {{"segue", described.dump()}});
+}
+
+Json checkpoint_state(const model_file::SafetensorsFile& file, const std::filesystem::path& path) {
+  const auto found = file.metadata().find("segue");
+  if (found == file.metadata().end())
+    throw DataError(path.string() + ": not a checkpoint of Segue (no \"segue\" in its metadata)");
+  Json state = Json::parse(found->second, nullptr, false);
+  if (state.is_discarded() || !state.is_object())
+    throw DataError(path.string() +
+                    ": damaged checkpoint: its \"segue\" metadata is not JSON; take another checkpoint of the run");
+  check_format(state, kFormat, kVersion, path.string());
+  return state;
 }
 
 Checkpoint Checkpoint::load(const std::filesystem::path& path) {
   const model_file::SafetensorsFile file(path);
-  const auto found = file.metadata().find("segue");
-  if (found == file.metadata().end())
-    throw DataError(path.string() + ": not a checkpoint of Segue (no \"segue\" in its metadata)");
   Checkpoint checkpoint;
-  checkpoint.state = Json::parse(found->second, nullptr, false);
-  if (checkpoint.state.is_discarded() || !checkpoint.state.is_object())
-    throw DataError(path.string() +
-                    ": damaged checkpoint: its \"segue\" metadata is not JSON; take another checkpoint of the run");
-  check_format(checkpoint.state, kFormat, kVersion, path.string());
+  checkpoint.state = checkpoint_state(file, path);
   for (const auto& [name, bytes] : file.tensors()) {
     at::Tensor tensor = at::empty(bytes.shape, at::TensorOptions().dtype(scalar_type_of(bytes.dtype)));
     if (!bytes.bytes.empty())

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "model_file/safetensors.h"
 #include "support/json.h"
 
 namespace segue::training {
@@ -21,6 +22,13 @@ struct Checkpoint {
   /// @throws DataError  missing, damaged, newer
   static Checkpoint load(const std::filesystem::path& path);
 };
+
+/// Writes such a file from tensors under any names; atomic.
+void save_checkpoint(const std::filesystem::path& path, const std::map<std::string, model_file::TensorBytes>& tensors,
+                     const Json& state);
+
+/// The state of a checkpoint alone. @throws DataError  not a checkpoint, damaged, newer
+Json checkpoint_state(const model_file::SafetensorsFile& file, const std::filesystem::path& path);
 
 /// Copies "ema.<name>" where there (else "model.<name>") into the parameters; DataError for a missing name, another
 /// shape or dtype.

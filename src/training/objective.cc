@@ -27,8 +27,7 @@ constexpr std::uint64_t kNegativeStream = 0x6E65676174697665ULL;
 
 }  // namespace
 
-Objective::Objective(models::GruSession& model, const Dataset& dataset, const TrainingOptions& options,
-                     std::uint64_t seed)
+Objective::Objective(models::Model& model, const Dataset& dataset, const TrainingOptions& options, std::uint64_t seed)
     : model_(model), options_(options), seed_(seed ^ kNegativeStream) {
   if (options.loss == Loss::kCrossEntropy) return;
   if (model.visited_weights().defined())
@@ -104,7 +103,7 @@ std::int64_t Objective::negatives_per_target(std::int64_t n_targets) const {
 
 double Objective::output_flop(std::int64_t n_targets) const {
   const double columns = static_cast<double>(negatives_per_target(n_targets) + 1);
-  return 6.0 * static_cast<double>(n_targets) * columns * static_cast<double>(model_.options().embedding_dim);
+  return 6.0 * static_cast<double>(n_targets) * columns * static_cast<double>(model_.vector_dim());
 }
 
 }  // namespace segue::training

@@ -7,7 +7,7 @@
 
 #include "batching/batch.h"
 #include "dataset/dataset.h"
-#include "models/gru_session.h"
+#include "models/model.h"
 #include "training/negative_sampler.h"
 #include "training/training_options.h"
 
@@ -17,7 +17,7 @@ namespace segue::training {
 class Objective {
  public:
   /// @throws ConfigError  the model's options do not go with the loss
-  Objective(models::GruSession& model, const Dataset& dataset, const TrainingOptions& options, std::uint64_t seed);
+  Objective(models::Model& model, const Dataset& dataset, const TrainingOptions& options, std::uint64_t seed);
 
   /// Mean loss over the batch's targets, differentiable. `step` decides the negatives. The batch must have a target and
   /// lie on the model's device.
@@ -32,7 +32,7 @@ class Objective {
                        const at::Tensor& kept);
   at::Tensor sampled(const at::Tensor& vectors, const at::Tensor& targets, std::int64_t step);
 
-  models::GruSession& model_;
+  models::Model& model_;
   TrainingOptions options_;
   std::uint64_t seed_;
   std::optional<NegativeSampler> sampler_;

@@ -29,13 +29,13 @@ constexpr std::int64_t kLogLinesPerEpoch = 50;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-batching::BatchSourceOptions batch_options(const TrainingOptions& options, const models::GruSession& model) {
+batching::BatchSourceOptions batch_options(const TrainingOptions& options, models::Model& model) {
   return {.batch_sequences = options.batch_sequences,
           .batch_positions = options.batch_positions,
           .max_length = options.max_length,
           .random_crop = options.random_crop,
           .include_validation = options.include_validation,
-          .visited = model.options().visited_weights};
+          .visited = model.visited_weights().defined()};
 }
 
 /// The path of the first key in which two objects differ: what the message of a refused resume names.
@@ -62,7 +62,7 @@ struct Place {
 /// One training run, from its first update or its last checkpoint to its end.
 class Training {
  public:
-  Training(models::GruSession& model, const Dataset& dataset, const TrainingOptions& options, const TrainingRun& run)
+  Training(models::Model& model, const Dataset& dataset, const TrainingOptions& options, const TrainingRun& run)
       : model_(model),
         dataset_(dataset),
         options_(options),
@@ -92,7 +92,7 @@ class Training {
            run_.directory.string() + " --resume";
   }
 
-  models::GruSession& model_;
+  models::Model& model_;
   const Dataset& dataset_;
   TrainingOptions options_;
   TrainingRun run_;
@@ -358,7 +358,7 @@ TrainingResult Training::run() {
 
 }  // namespace
 
-TrainingResult train(models::GruSession& model, const Dataset& dataset, const TrainingOptions& options,
+TrainingResult train(models::Model& model, const Dataset& dataset, const TrainingOptions& options,
                      const TrainingRun& run) {
   return Training(model, dataset, options, run).run();
 }

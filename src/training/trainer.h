@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "dataset/dataset.h"
-#include "models/gru_session.h"
+#include "models/model.h"
 #include "ranking/ranker.h"
 #include "support/json.h"
 #include "training/training_options.h"
@@ -42,7 +42,7 @@ struct TrainingResult {
 /// a run stopped by a signal (throws Interrupted after saving) and resumed ends in the same bits as one that never
 /// stopped.
 /// @throws NumericError  the loss is not finite: names the step; the last good checkpoint stays
-TrainingResult train(models::GruSession& model, const Dataset& dataset, const TrainingOptions& options,
+TrainingResult train(models::Model& model, const Dataset& dataset, const TrainingOptions& options,
                      const TrainingRun& run);
 
 }  // namespace segue::training

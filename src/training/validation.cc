@@ -17,11 +17,15 @@ Validation::Validation(const Dataset& dataset, ranking::RankingProtocol protocol
   queries_ = ranking::make_queries(dataset_, protocol_);
 }
 
-std::map<std::string, double> Validation::run(models::GruSession& model) {
+std::map<std::string, double> Validation::run(models::Model& model) {
+  models::ModelScorer scorer(model, dataset_, max_length_, n_threads_);
+  return run(scorer);
+}
+
+std::map<std::string, double> Validation::run(ranking::Scorer& scorer) {
   std::vector<ranking::MetricName> names;
   for (const std::string& metric : metrics_) names.push_back(ranking::MetricName::parse(metric));
   ranking::MetricAccumulator accumulator(names, dataset_.n_items());
-  models::ModelScorer scorer(model, dataset_, max_length_, n_threads_);
   ranking::rank_all(dataset_, scorer, queries_, protocol_, n_threads_,
                     [&](const ranking::Ranking& ranking) { accumulator.add(ranking); });
   return accumulator.values();

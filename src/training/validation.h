@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "dataset/dataset.h"
-#include "models/gru_session.h"
+#include "models/model.h"
 #include "ranking/ranker.h"
 
 namespace segue::training {
@@ -19,7 +19,8 @@ class Validation {
   Validation(const Dataset& dataset, ranking::RankingProtocol protocol, const std::vector<std::string>& metrics,
              std::int64_t max_length, int n_threads);
   [[nodiscard]] bool empty() const { return queries_.empty(); }
-  std::map<std::string, double> run(models::GruSession& model);
+  std::map<std::string, double> run(models::Model& model);
+  std::map<std::string, double> run(ranking::Scorer& scorer);
 
  private:
   const Dataset& dataset_;

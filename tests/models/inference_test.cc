@@ -1,4 +1,4 @@
-#include "models/inference.h"
+#include "models/session_inference.h"
 
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>

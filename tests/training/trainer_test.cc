@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "dataset/prepare.h"
+#include "models/gru_session.h"
 #include "models/model_scorer.h"
 #include "ranking/metrics.h"
 #include "support/errors.h"

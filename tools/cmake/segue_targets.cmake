@@ -4,7 +4,7 @@
 #
 # USES names the folders it may include from; tools/check/layers.py holds the includes to it. LIBRARIES are
 # third-party targets. TORCH marks a folder that may use LibTorch: only those listed in SEGUE_TORCH_FOLDERS.
-set(SEGUE_TORCH_FOLDERS batching models training torchscript recommend cuda_plugin cli)
+set(SEGUE_TORCH_FOLDERS batching models model_kinds training torchscript recommend cuda_plugin cli)
 
 function(segue_add_library folder)
   cmake_parse_arguments(ARG "TORCH" "" "SOURCES;USES;LIBRARIES" ${ARGN})

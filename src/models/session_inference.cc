@@ -1,4 +1,4 @@
-#include "models/inference.h"
+#include "models/session_inference.h"
 
 #include <algorithm>
 #include <cmath>
@@ -128,7 +128,6 @@ SessionInference::SessionInference(const GruSession& model) : state_(std::make_u
 }
 
 SessionInference::~SessionInference() = default;
-SessionInference::SessionInference(SessionInference&&) noexcept = default;
 
 std::int64_t SessionInference::vector_dim() const { return state_->options.embedding_dim; }
 
@@ -252,11 +251,6 @@ void SessionInference::at_positions(const batching::Batch& batch, std::span<cons
     const auto factor = static_cast<float>(state.options.scale / std::max(std::sqrt(squares), 1e-12));
     for (std::int64_t j = 0; j < e; ++j) vectors[i * e + j] *= factor;
   }
-}
-
-void SessionInference::last(const batching::Batch& batch, float* vectors) const {
-  const std::vector<std::int64_t> positions = batch.last_positions();
-  at_positions(batch, positions, vectors);
 }
 
 }  // namespace segue::models

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "kernels/int8_items.h"
+#include "kernels/top_k.h"
+#include "recommend/list_ranker.h"
+
+namespace segue::recommend {
+
+/// By inner product of a history's vector with those of items: for models trained by gradient, and for ials.
+class VectorRanker : public ListRanker {
+ public:
+  VectorRanker(const BundleModel& model, const item_index::ItemIndex* index, const ItemFilter& filter,
+               std::int64_t max_length, std::int64_t k, bool hide_seen);
+  void rank(const HistoryChunk& chunk, std::size_t first, std::size_t n, std::span<std::int32_t> items,
+            std::span<float> scores) const override;
+  [[nodiscard]] std::int64_t k() const override { return k_; }
+
+ private:
+  /// Vectors of histories, [n, dim].
+  [[nodiscard]] std::vector<float> history_vectors(const HistoryChunk& chunk, std::size_t first, std::size_t n) const;
+  [[nodiscard]] std::vector<float> vectors_by_inference(const HistoryChunk& chunk, std::size_t first,
+                                                        std::size_t n) const;
+  /// Lists of inner products alone, without the items `listed` for each history.
+  void search(kernels::MatrixView<const float> queries, const kernels::ItemLists& listed, std::span<std::int32_t> items,
+              std::span<float> scores) const;
+  const BundleModel& model_;
+  const item_index::ItemIndex* index_;
+  const ItemFilter& filter_;
+  std::int64_t max_length_, k_;
+  bool hide_seen_;
+  kernels::ItemMatrix items_;     ///< of the index or the model; nothing is hidden in it
+  kernels::Int8ItemArrays int8_;  ///< of a large catalogue without an index
+};
+
+}  // namespace segue::recommend
