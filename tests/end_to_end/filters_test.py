@@ -19,10 +19,9 @@ data:
   events: {work}/events.csv
   columns: {{sequence: user, item: item, time: time}}
   items:
-    file: {work}/items.csv
-    id_column: item
+    files: {work}/items.csv
     features: [{{name: colour, kind: category}}]
-  split: {{kind: leave_n_out}}
+  split: {{kind: last_item}}
 model: {{kind: {kind}}}
 training: {{metric: ndcg@5}}
 evaluation: {{metrics: [hit_rate@5, ndcg@5], baselines: {{names: [popularity]}}, bootstrap_samples: 20}}
@@ -74,7 +73,7 @@ class FiltersTest(unittest.TestCase):
         return lists
 
     def training_sets(self):
-        """leave_n_out holds the last event and the one before it back."""
+        """last_item holds the last event and the one before it back."""
         return [set(items[:-2]) for items in self.users.values()]
 
     def test_lists_are_whole_and_hide_what_was_seen(self):
@@ -106,10 +105,14 @@ class FiltersTest(unittest.TestCase):
                 self.assertAlmostEqual(score, sum(weight(i, item) for i in history), delta=1e-5, msg=(user, item))
 
     def test_tastes_are_found(self):
-        for kind in ("item_knn", "feature_knn", "ease", "ials"):
+        for kind in ("item_knn", "ease", "ials"):
             of_model, of_popularity = (next(s for s in self.evaluations[kind]["systems"] if s["kind"] == k) for k in ("model", "baseline"))
             self.assertEqual(of_model["name"], kind)
             self.assertGreater(of_model["metrics"]["hit_rate@5"]["value"], of_popularity["metrics"]["hit_rate@5"]["value"], kind)
+
+    def test_feature_knn_stays_with_the_colour(self):
+        for user, odd in (("a", 0), ("b", 1)):
+            self.assertEqual([int(item[1:]) % 2 for item, _ in self.lists["feature_knn"][user]], [odd] * 4, user)
 
     def test_a_bundle_is_evaluated_like_its_run(self):
         for kind in KINDS:
