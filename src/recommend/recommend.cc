@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
+#include <limits>
 #include <optional>
 #include <set>
 
@@ -166,7 +167,9 @@ Json recommend(const std::filesystem::path& bundle, const events::SourceOptions&
     log_warning(with_thousands(filter.n_unknown()) + " ids of the allow and deny lists are unknown to the model");
   const std::int64_t k = std::min<std::int64_t>(options.k, items.size());
   const auto index = open_bundle_index(bundle, model);
-  const auto ranker = make_list_ranker(model, index.get(), filter, options.max_length, k, options.hide_seen);
+  // A filter reads the whole of a history.
+  const std::int64_t max_length = model.model.filter ? std::numeric_limits<std::int64_t>::max() : options.max_length;
+  const auto ranker = make_list_ranker(model, index.get(), filter, max_length, k, options.hide_seen);
 
   const auto files = events::expand_globs(histories);
   HistoryReader reader(files, source, model.bundle.pipeline, items, options.carry);
@@ -190,7 +193,7 @@ Json recommend(const std::filesystem::path& bundle, const events::SourceOptions&
                                           ": the same command with --resume goes on");
           const auto n = plan.block_size(first);
           const auto chunk = prefetch.next(n, plan.block_size(first + n));
-          counts.add(chunk, options.max_length);
+          counts.add(chunk, max_length);
           use(chunk);
           progress.advance(n);
           first += n;

@@ -40,7 +40,8 @@ enum class Existing { kRefuse, kReplace, kResume };
 /// - Items that training did not know are read as the unknown item; a history of a request row alone is read as one
 /// unknown
 ///   item.
-/// - Histories longer than max_length keep their latest events, as in training; hide_seen still knows the others.
+/// - Histories longer than max_length keep their latest events, as in training; hide_seen still knows the others. A
+///   filter reads all.
 ///
 /// Recommendations are `sequence, rank` (from 1) `, item, score` and the carried columns, in the order of the
 /// histories; `score` is the model's logit. The bytes do not depend on threads or blocks.

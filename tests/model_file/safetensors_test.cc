@@ -97,6 +97,23 @@ TEST_F(SafetensorsTest, RoundTrip) {
   EXPECT_EQ(storage::read_file(path_), first);
 }
 
+TEST_F(SafetensorsTest, WholeCacheLinesBeginOnOne) {
+  const std::string bytes(512, 'x');
+  const auto of = [&](std::size_t n) { return std::string_view(bytes).substr(0, n); };
+  write_safetensors(path_,
+                    {{"a", {DType::kU8, {3}, of(3)}},
+                     {"b", {DType::kU8, {128}, of(128)}},
+                     {"c", {DType::kI64, {3}, of(24)}},
+                     {"d", {DType::kF32, {16}, of(64)}},
+                     {"e", {DType::kF32, {5}, of(20)}}},
+                    {});
+  const SafetensorsFile file(path_);
+  for (const auto& [name, tensor] : file.tensors()) {
+    const auto place = reinterpret_cast<std::uintptr_t>(tensor.bytes.data());
+    EXPECT_EQ(place % (tensor.bytes.size() % 64 == 0 ? 64 : size_of(tensor.dtype)), 0U) << name;
+  }
+}
+
 TEST_F(SafetensorsTest, NothingButAHeaderIsAFileWithoutTensors) {
   write("{}", "");
   EXPECT_TRUE(SafetensorsFile(path_).tensors().empty());
