@@ -7,7 +7,6 @@
 #include "cli/command.h"
 #include "cli/index_source.h"
 #include "cli/run_directory.h"
-#include "collaborative/ials.h"
 #include "model_file/bundle.h"
 #include "support/errors.h"
 #include "support/storage.h"
@@ -160,8 +159,7 @@ void run_export(const ExportArguments& arguments, const GlobalOptions& global) {
   claim(arguments.out, arguments.overwrite);
   auto run = open_run(arguments.run, arguments.overrides);
   if (run.configuration.index) {
-    const bool has_vectors =
-        run.model.by_gradient || dynamic_cast<const collaborative::IalsFilter*>(run.model.filter.get()) != nullptr;
+    const bool has_vectors = run.model.by_gradient || !run.model.filter->item_vectors().empty();
     require_vectors(run.configuration.model.kind(), has_vectors, arguments.run);
   }
   const Weights weights = weights_of(run.model);
@@ -170,8 +168,8 @@ void run_export(const ExportArguments& arguments, const GlobalOptions& global) {
     if (run.model.filter) {
       model_file::write_bundle_files(directory, bundle_manifest(run), items, {}, weights.bytes);
     } else {
-      if (const auto* gru = dynamic_cast<const models::GruSession*>(run.model.by_gradient.get()))
-        torchscript::write_model(*gru, directory / "model.pt", items.to_text());
+      torchscript::write_model(dynamic_cast<const models::GruSession&>(*run.model.by_gradient), directory / "model.pt",
+                               items.to_text());
       model_file::write_bundle_files(directory, bundle_manifest(run), items, run.dataset.pipeline(), weights.bytes,
                                      item_tables(run.dataset));
     }

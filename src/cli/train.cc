@@ -41,7 +41,9 @@ bool claim(const RunFiles& files, const TrainArguments& arguments) {
   if (arguments.resume) {
     if (!holds_run) throw DataError(directory + ": there is no run to resume; leave --resume out to start one");
     if (std::filesystem::exists(files.latest())) return true;
-    log_warning(directory + ": the run has no checkpoint yet; it starts from the beginning");
+    log_warning(directory + (std::filesystem::exists(files.best())
+                                 ? ": a filter has nothing to go on with; it is fitted anew"
+                                 : ": the run has no checkpoint yet; it starts from the beginning"));
     return false;
   }
   if (holds_run && !arguments.overwrite)

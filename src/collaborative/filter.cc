@@ -25,6 +25,11 @@ void Filter::score_all(std::span<const std::span<const ItemRow>> histories, kern
   fill_all(histories, scores, n_threads);
 }
 
+void Filter::history_vectors(std::span<const std::span<const ItemRow>> /*histories*/,
+                             std::span<float> /*vectors*/) const {
+  throw std::logic_error("Filter::history_vectors: " + kind() + " gives no vectors to histories");
+}
+
 void Filter::fill_all(std::span<const std::span<const ItemRow>> histories, kernels::MatrixView<float> scores,
                       int n_threads) const {
   parallel_ranges(scores.n_rows, 1, n_threads, [&](std::int64_t begin, std::int64_t end, int) {

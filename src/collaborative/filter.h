@@ -37,6 +37,14 @@ class Filter {
   /// @param scores  [histories.size(), n_items]
   void score_all(std::span<const std::span<const ItemRow>> histories, kernels::MatrixView<float> scores,
                  int n_threads) const;
+  /// [n_items, dim], where a filter ranks by the inner product of a history's vector with them, so that an index of
+  /// them serves it: score() gives the defined scores (kernels/top_k.h) of history_vectors(). Empty: it ranks by other
+  /// means.
+  [[nodiscard]] virtual std::span<const float> item_vectors() const { return {}; }
+  /// On the calling thread.
+  /// @param vectors  [histories.size(), dim]
+  /// @throws std::logic_error  a filter without item_vectors();  NumericError  singular equations (ials)
+  virtual void history_vectors(std::span<const std::span<const ItemRow>> histories, std::span<float> vectors) const;
   /// What load() needs besides the options; views of the filter's own memory.
   [[nodiscard]] virtual std::map<std::string, model_file::TensorBytes> weights() const = 0;
 

@@ -28,18 +28,17 @@ IalsFilter::IalsFilter(const IalsOptions& options, std::int32_t n_items, Aligned
       items_(std::move(items)),
       weighted_gram_(weighted_gram(items_, options.dim, options.unobserved_weight, 1)) {}
 
-void IalsFilter::history_vector(std::span<const ItemRow> history, std::span<float> vector) const {
-  if (vector.size() != static_cast<std::size_t>(options_.dim))
-    throw std::invalid_argument("IalsFilter::history_vector: the vector is not [dim]");
+void IalsFilter::history_vectors(std::span<const std::span<const ItemRow>> histories, std::span<float> vectors) const {
+  const auto dim = static_cast<std::size_t>(options_.dim);
+  if (vectors.size() != histories.size() * dim)
+    throw std::invalid_argument("IalsFilter::history_vectors: the vectors are not [histories, dim]");
   FactorEquations equations(options_.dim, options_.dim);
-  solve(equations, history, vector);
-}
-
-void IalsFilter::solve(FactorEquations& equations, std::span<const ItemRow> history, std::span<float> vector) const {
-  const auto items = distinct_items(history, n_items());
-  const float l2 = penalty(options_, static_cast<std::int64_t>(items.size()), n_items());
-  if (!equations.solve({items_, weighted_gram_}, items, l2, vector.data()))
-    throw NumericError("ials: singular equations of a history; train with a larger model.l2");
+  for (std::size_t h = 0; h < histories.size(); ++h) {
+    const auto items = distinct_items(histories[h], n_items());
+    const float l2 = penalty(options_, static_cast<std::int64_t>(items.size()), n_items());
+    if (!equations.solve({items_, weighted_gram_}, items, l2, vectors.data() + h * dim))
+      throw NumericError("ials: singular equations of a history; train with a larger model.l2");
+  }
 }
 
 void IalsFilter::fill(std::span<const ItemRow> history, std::span<float> scores) const {
@@ -51,9 +50,9 @@ void IalsFilter::fill_all(std::span<const std::span<const ItemRow>> histories, k
   const auto dim = static_cast<std::size_t>(options_.dim);
   AlignedFloats vectors(histories.size() * dim);
   parallel_ranges(scores.n_rows, 1, n_threads, [&](std::int64_t begin, std::int64_t end, int) {
-    FactorEquations equations(options_.dim, options_.dim);
-    for (auto h = static_cast<std::size_t>(begin); h < static_cast<std::size_t>(end); ++h)
-      solve(equations, histories[h], std::span(vectors).subspan(h * dim, dim));
+    const auto first = static_cast<std::size_t>(begin);
+    const auto n = static_cast<std::size_t>(end) - first;
+    history_vectors(histories.subspan(first, n), std::span(vectors).subspan(first * dim, n * dim));
   });
   const kernels::MatrixView<const float> items{items_.data(), n_items(), options_.dim};
   kernels::score_all({vectors.data(), scores.n_rows, options_.dim}, {.vectors = items}, scores,

@@ -10,19 +10,14 @@
 
 namespace segue::collaborative {
 
-/// Kind `ials`: items are vectors, and a history is one. An index of the items' vectors under the inner product serves
-/// it: score() gives the defined scores (kernels/top_k.h) of history_vector().
+/// Kind `ials`: items are vectors, and a history is one: the minimum of its part of the loss, given the items; 0
+/// without known items. Cost of one with n distinct items: n dim^2 + dim^3 / 3 operations.
 class IalsFilter : public Filter {
  public:
   /// @param items  [n_items, dim]
   IalsFilter(const IalsOptions& options, std::int32_t n_items, AlignedFloats items);
-  [[nodiscard]] std::int64_t dim() const { return options_.dim; }
-  [[nodiscard]] std::span<const float> item_vectors() const { return items_; }  ///< [n_items, dim]
-  /// The minimum of a history's part of the loss, given the items; 0 for one without known items. Cost: n dim^2 + dim^3
-  /// / 3 operations for n distinct items.
-  /// @param vector  [dim]
-  /// @throws NumericError  singular equations
-  void history_vector(std::span<const ItemRow> history, std::span<float> vector) const;
+  [[nodiscard]] std::span<const float> item_vectors() const override { return items_; }
+  void history_vectors(std::span<const std::span<const ItemRow>> histories, std::span<float> vectors) const override;
   [[nodiscard]] std::map<std::string, model_file::TensorBytes> weights() const override;
 
  protected:
@@ -31,7 +26,6 @@ class IalsFilter : public Filter {
                 int n_threads) const override;
 
  private:
-  void solve(FactorEquations& equations, std::span<const ItemRow> history, std::span<float> vector) const;
   IalsOptions options_;
   AlignedFloats items_;
   AlignedFloats weighted_gram_;  ///< of the items, [dim, dim]

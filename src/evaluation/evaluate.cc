@@ -69,7 +69,10 @@ class Evaluator {
     for (auto* model : models) systems.push_back(rank(*model, true));
     for (const auto& name : options_.baselines.names) {
       const auto baseline = baselines::make_baseline(name, dataset_, options_.baselines);
-      systems.push_back(rank(*baseline, false));
+      SystemRun system = rank(*baseline, false);
+      const auto has_its_name = [&](const auto* model) { return model->name() == system.name; };
+      if (std::any_of(models.begin(), models.end(), has_its_name)) system.name += " (baseline)";
+      systems.push_back(std::move(system));
     }
     if (bayes_) {
       BayesScorer scorer(*bayes_);

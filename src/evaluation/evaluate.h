@@ -35,11 +35,12 @@ struct EvaluationOptions {
 ///                 "slices": {"history_length": [{"label", "n", "metrics": {"ndcg@10": value}}], "popularity": [...],
 ///                 "revisit": [...]}}],
 ///    "examples": [{"sequence", "history": [ids], "target": id, "rank": 0 if it has none, "recommended": [ids]}]}
-/// Where positions is rest, the protocol also says given, mean_relevant_items, repeated_targets (items dropped since
-/// the history holds them: hide_seen) and sequences_left_out (that lost all their items by it); slices are
-/// history_length and relevant_items; an example has "targets": [ids] and "ranks": [of those that rank, rising]. With a
-/// Bayes file: a system "bayes" and for every system the metric expected_hit_rate@k, and "exact_share@k" (its expected
-/// hits over those of Bayes), and for models "above_bayes": better in some metric by more than chance.
+/// A baseline that is called like a model (item_knn) has " (baseline)" behind its name. Where positions is rest, the
+/// protocol also says given, mean_relevant_items, repeated_targets (items dropped since the history holds them:
+/// hide_seen) and sequences_left_out (that lost all their items by it); slices are history_length and relevant_items;
+/// an example has "targets": [ids] and "ranks": [of those that rank, rising]. With a Bayes file: a system "bayes" and
+/// for every system the metric expected_hit_rate@k, and "exact_share@k" (its expected hits over those of Bayes), and
+/// for models "above_bayes": better in some metric by more than chance.
 Json evaluate(const Dataset& dataset, const std::vector<ranking::Scorer*>& models, const EvaluationOptions& options,
               std::uint64_t seed, int n_threads);
 

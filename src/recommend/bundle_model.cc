@@ -5,7 +5,6 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "collaborative/ials.h"
 #include "support/errors.h"
 
 namespace segue::recommend {
@@ -50,8 +49,8 @@ BundleModel BundleModel::open(const std::filesystem::path& directory) {
   const std::int32_t n_items = opened.bundle.items.size();
   if (const auto* of_filter = std::get_if<collaborative::FilterOptions>(&options.of_kind())) {
     opened.model.filter = collaborative::load(*of_filter, *opened.bundle.weights, n_items);
-    if (const auto* ials = dynamic_cast<const collaborative::IalsFilter*>(opened.model.filter.get()))
-      opened.item_vectors.assign(ials->item_vectors().begin(), ials->item_vectors().end());
+    const auto vectors = opened.model.filter->item_vectors();
+    opened.item_vectors.assign(vectors.begin(), vectors.end());
     return opened;
   }
   auto item_features = item_features_of(opened.bundle);

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "batching/batch.h"
-#include "collaborative/ials.h"
+#include "collaborative/history_items.h"
 #include "support/threads.h"
 
 namespace segue::recommend {
@@ -20,15 +20,6 @@ struct Candidate {
     return score > other.score || (score == other.score && item < other.item);
   }
 };
-
-/// Distinct known items of a history.
-std::vector<std::int32_t> distinct_items(std::span<const std::int32_t> events, std::int32_t n_items) {
-  std::vector<std::int32_t> items(events.begin(), events.end());
-  std::sort(items.begin(), items.end());
-  items.erase(std::unique(items.begin(), items.end()), items.end());
-  while (!items.empty() && items.back() >= n_items) items.pop_back();
-  return items;
-}
 
 }  // namespace
 
@@ -95,14 +86,13 @@ std::vector<float> VectorRanker::vectors_by_inference(const HistoryChunk& chunk,
 
 std::vector<float> VectorRanker::history_vectors(const HistoryChunk& chunk, std::size_t first, std::size_t n) const {
   if (model_.inference) return vectors_by_inference(chunk, first, n);
-  const auto& ials = dynamic_cast<const collaborative::IalsFilter&>(*model_.model.filter);
-  const auto dim = static_cast<std::size_t>(model_.dim());
-  std::vector<float> vectors(n * dim);
-  for (std::size_t h = 0; h < n; ++h) {
-    const auto& history = chunk.histories[first + h];
-    ials.history_vector(std::span(chunk.items).subspan(history.begin, history.n_events),
-                        std::span(vectors).subspan(h * dim, dim));
+  std::vector<std::span<const ItemRow>> histories;
+  for (std::size_t h = first; h < first + n; ++h) {
+    const auto& history = chunk.histories[h];
+    histories.push_back(std::span(chunk.items).subspan(history.begin, history.n_events));
   }
+  std::vector<float> vectors(n * static_cast<std::size_t>(model_.dim()));
+  model_.model.filter->history_vectors(histories, vectors);
   return vectors;
 }
 
@@ -125,7 +115,7 @@ void VectorRanker::rank(const HistoryChunk& chunk, std::size_t first, std::size_
       auto events = rows.subspan(history.begin, history.n_events);
       const auto limit = static_cast<std::size_t>(max_length_);
       if (adjust && events.size() > limit) events = events.last(limit);
-      const auto distinct = distinct_items(events, n_items);
+      const auto distinct = collaborative::distinct_items(events, n_items);
       listed.insert(listed.end(), distinct.begin(), distinct.end());
     }
     offsets.push_back(static_cast<std::int64_t>(listed.size()));

@@ -145,7 +145,8 @@ TEST(AlternatingLeastSquares, ASeedOfItsOwn) {
 TEST(Ials, FoldsAHistoryIn) {
   const IalsFilter filter(kSmall, 6, kItems);
   std::vector<float> vector(2);
-  filter.history_vector(kHistory, vector);  // items 0 1 4
+  const std::span<const ItemRow> history(kHistory);
+  filter.history_vectors({&history, 1}, vector);  // items 0 1 4
   EXPECT_NEAR(vector[0], 0.875728586, 1e-6);
   EXPECT_NEAR(vector[1], -0.301969329, 1e-6);
   const std::vector<double> expected = {0.498258159, -0.0332148731, -0.443900173,
@@ -164,7 +165,8 @@ TEST(Ials, ATrainedUserFoldedInIsItself) {
   const IalsFilter filter(options, 60, AlignedFloats(items.begin(), items.end()));
   std::vector<float> vector(12);
   for (std::size_t u = 0; u < index.n_sessions(); ++u) {
-    filter.history_vector(index.items_of(u), vector);
+    const std::span<const ItemRow> history = index.items_of(u);
+    filter.history_vectors({&history, 1}, vector);
     EXPECT_TRUE(
         std::equal(vector.begin(), vector.end(), als.user_factors().begin() + static_cast<std::ptrdiff_t>(12 * u)));
   }

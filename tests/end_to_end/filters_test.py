@@ -110,6 +110,10 @@ class FiltersTest(unittest.TestCase):
             self.assertEqual(of_model["name"], kind)
             self.assertGreater(of_model["metrics"]["hit_rate@5"]["value"], of_popularity["metrics"]["hit_rate@5"]["value"], kind)
 
+    def test_a_baseline_of_the_same_name_is_told_apart(self):
+        self.assertEqual([s["name"] for s in self.evaluations["popularity"]["systems"]], ["popularity", "popularity (baseline)"])
+        self.assertEqual([s["name"] for s in self.evaluations["ease"]["systems"]], ["ease", "popularity"])
+
     def test_feature_knn_stays_with_the_colour(self):
         for user, odd in (("a", 0), ("b", 1)):
             self.assertEqual([int(item[1:]) % 2 for item, _ in self.lists["feature_knn"][user]], [odd] * 4, user)

@@ -363,6 +363,7 @@ TEST(ItemVectors, WrongUse) {
   EXPECT_THROW(make_int8_items(int8, nullptr, 1), std::invalid_argument);
   EXPECT_THROW(make_int8_items({values.data(), DType::kFloat16, 4, 3, 2}, nullptr, 1), std::invalid_argument);
   const Int8ItemArrays arrays = make_int8_items({values.data(), 4, 3}, nullptr, 1);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(arrays.panels.data()) % 64, 0U) << "loads would cross cache lines";
   const Int8Items copy = arrays.view();
   ItemMatrix items{int8};
   items.int8 = &copy;
