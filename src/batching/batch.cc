@@ -6,6 +6,8 @@
 namespace segue::batching {
 namespace {
 
+constexpr double kMillisecondsADay = 86'400'000.0;
+
 /// Distinct items of a history, most recent first, as it grows: a move-to-front list.
 class VisitedList {
  public:
@@ -90,6 +92,19 @@ at::Tensor feature_tensor(const std::vector<SequenceView>& sequences, const Pack
   return tensor;
 }
 
+/// A number of the event after every position; 0 where there is none.
+template <class Number>
+at::Tensor of_next_event(const std::vector<SequenceView>& sequences, const Packing& packing, const Number& number) {
+  at::Tensor tensor = at::zeros({packing.step_begins.back()}, at::kFloat);
+  auto* out = tensor.mutable_data_ptr<float>();
+  for (std::size_t row = 0; row < sequences.size(); ++row) {
+    const SequenceView& view = sequences[row];
+    for (std::int64_t step = 0; step < view.length && step + 1 < view.length + view.n_more; ++step)
+      out[packing.position(row, step)] = number(view.offset + step + 1);
+  }
+  return tensor;
+}
+
 }  // namespace
 
 std::vector<std::int64_t> Batch::last_positions() const {
@@ -111,6 +126,8 @@ Batch Batch::to(at::Device device) const {
   };
   move(moved.items);
   move(moved.targets);
+  move(moved.example_age);
+  move(moved.weights);
   move(moved.visited_offsets);
   move(moved.visited_items);
   for (auto& tensor : moved.history) move(tensor);
@@ -152,7 +169,7 @@ Batch make_batch(std::vector<SequenceView> sequences, const FeatureColumns& feat
       items[position] = std::min(view.items[step], options.n_items);
       std::int64_t target = -1;
       if (step + 1 < view.length + view.n_more) target = view.items[step + 1];
-      if (target >= options.n_items) target = -1;
+      if (target >= options.n_items || (view.chosen != nullptr && view.chosen[step] == 0)) target = -1;
       targets[position] = target;
       batch.n_targets += target >= 0 ? 1 : 0;
     }
@@ -164,6 +181,17 @@ Batch make_batch(std::vector<SequenceView> sequences, const FeatureColumns& feat
     if (features.specs[i].context) {
       batch.context.push_back(feature_tensor(sequences, packing, features.codes[i], features.values[i], 1));
     }
+  }
+  if (options.times_ms != nullptr) {
+    batch.example_age = of_next_event(sequences, packing, [&](std::int64_t event) {
+      return static_cast<float>(std::max(0.0, static_cast<double>(options.training_end_ms - options.times_ms[event])) /
+                                kMillisecondsADay);
+    });
+  }
+  if (options.rewards != nullptr) {
+    batch.weights = of_next_event(sequences, packing, [&](std::int64_t event) {
+      return static_cast<float>(static_cast<double>(options.rewards[event]) / options.mean_reward);
+    });
   }
   if (options.visited) fill_visited(sequences, packing, batch);
   return batch;

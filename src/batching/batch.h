@@ -18,7 +18,9 @@ struct Batch {
   at::Tensor batch_sizes;           ///< [n_steps] int64, always on the CPU, falling
   std::vector<at::Tensor> history;  ///< one per feature with spec.history, [n_positions] int64 codes or float values
   std::vector<at::Tensor> context;  ///< one per feature with spec.context: the value of the NEXT event, same shapes
-  at::Tensor targets;               ///< [n_positions] int64, the next item; -1: none, or unknown to the training part
+  at::Tensor targets;  ///< [n_positions] int64, the next item; -1: none, unknown to the training part, or not chosen
+  at::Tensor example_age;  ///< [n_positions] float, days from the next event to the end of training; undefined: 0
+  at::Tensor weights;      ///< [n_positions] float, weight of the target in the loss; undefined: 1
   at::Tensor visited_offsets,
       visited_items;                    ///< CSR over positions: distinct items seen up to and with the position, most
                                         ///< recent first (so the first is the current item); undefined unless asked for
@@ -40,6 +42,7 @@ struct SequenceView {
   std::int64_t length = 0;              ///< events that are input
   std::int64_t n_more = 0;              ///< events after the input that may be read for targets and context (0 or 1)
   std::int64_t offset = 0;              ///< of items[0] in the feature columns
+  const std::uint8_t* chosen = nullptr;  ///< [length] whether the event after each is a target; null: all are
 };
 
 /// Where features of the events lie: from a Dataset or from a request. Either `codes` or `values` of each.
@@ -52,6 +55,10 @@ struct FeatureColumns {
 struct BatchOptions {
   std::int32_t n_items = 0;  ///< rows >= n_items are unknown: never a target
   bool visited = false;      ///< fill visited_*
+  const std::int64_t* times_ms = nullptr;  ///< of the events, as the feature columns: fill example_age
+  std::int64_t training_end_ms = 0;        ///< what example_age counts back from
+  const float* rewards = nullptr;          ///< of the events: fill weights with reward / mean_reward
+  double mean_reward = 1;
 };
 
 /// Packs sequences (any order; sorted here by falling length, stable). Targets and context of the last position come

@@ -14,6 +14,7 @@ namespace segue::batching {
 namespace {
 
 constexpr std::size_t kBatchesAhead = 4;
+constexpr std::uint64_t kTargetStream = 0x74617267657473ULL;
 
 /// Inputs [begin, begin + length) of one sequence; the event after them is the last target.
 struct Window {
@@ -46,7 +47,12 @@ struct BatchSource::State {
   std::exception_ptr failure;
   bool stop = false, done = true;
 
+  std::int64_t training_end_ms = 0;
+  double mean_reward = 1;
+
   void make_plan(std::int64_t epoch);
+  void survey_training();
+  [[nodiscard]] std::vector<std::uint8_t> choose(const Window& window) const;
   void run(std::size_t first);
   void halt();
 };
@@ -101,17 +107,59 @@ void BatchSource::State::make_plan(std::int64_t epoch) {
   plan = std::move(next);
 }
 
+/// When training ends, and what its events are worth on average.
+void BatchSource::State::survey_training() {
+  const auto begins = dataset.begins();
+  const auto ends = options.include_validation ? dataset.valid_ends() : dataset.train_ends();
+  double sum = 0;
+  std::int64_t n = 0;
+  for (std::size_t s = 0; s < ends.size(); ++s) {
+    if (ends[s] == begins[s]) continue;
+    if (options.example_age)
+      training_end_ms = std::max(training_end_ms, dataset.times_ms()[static_cast<std::size_t>(ends[s] - 1)]);
+    if (!options.reward_weighting) continue;
+    for (std::int64_t event = begins[s] + 1; event < ends[s]; ++event)
+      sum += static_cast<double>(dataset.rewards()[static_cast<std::size_t>(event)]);
+    n += ends[s] - begins[s] - 1;
+  }
+  if (sum > 0) mean_reward = sum / static_cast<double>(n);
+}
+
+/// Which events after those of a window are targets in this epoch, [length]; empty: all of them. It depends on (seed,
+/// epoch, sequence) alone.
+std::vector<std::uint8_t> BatchSource::State::choose(const Window& window) const {
+  const std::int64_t wanted = options.targets_per_sequence;
+  if (wanted == 0 || window.length <= wanted) return {};
+  std::vector<std::uint8_t> chosen(static_cast<std::size_t>(window.length), 0);
+  std::fill_n(chosen.begin(), wanted, 1);
+  Random random(seed ^ kTargetStream, (static_cast<std::uint64_t>(plan.epoch) << 40U) ^
+                                          static_cast<std::uint64_t>(window.sequence));
+  random.shuffle(chosen);
+  return chosen;
+}
+
 void BatchSource::State::run(std::size_t first) {
   try {
     const auto rows = dataset.item_rows();
     BatchOptions batch_options;
     batch_options.n_items = dataset.n_items();
     batch_options.visited = options.visited;
+    if (options.example_age) {
+      batch_options.times_ms = dataset.times_ms().data();
+      batch_options.training_end_ms = training_end_ms;
+    }
+    if (options.reward_weighting) {
+      batch_options.rewards = dataset.rewards().data();
+      batch_options.mean_reward = mean_reward;
+    }
     for (std::size_t i = first; i < plan.batches.size(); ++i) {
       std::vector<SequenceView> views;
+      std::vector<std::vector<std::uint8_t>> chosen;
       for (std::size_t w = plan.batches[i].first; w < plan.batches[i].second; ++w) {
         const Window& window = plan.windows[w];
         views.push_back({window.sequence, rows.data() + window.begin, window.length, 1, window.begin});
+        chosen.push_back(choose(window));
+        if (!chosen.back().empty()) views.back().chosen = chosen.back().data();
       }
       Batch batch = make_batch(std::move(views), columns, batch_options);
       std::unique_lock lock(mutex);
@@ -148,6 +196,11 @@ BatchSource::BatchSource(const Dataset& dataset, BatchSourceOptions options, std
       (options.batch_sequences == 0 && options.batch_positions == 0)) {
     throw std::invalid_argument("BatchSource: batches need a limit of sequences or positions, and max_length >= 1");
   }
+  if (options.example_age && dataset.times_ms().empty())
+    throw std::invalid_argument("BatchSource: example_age needs the times of events");
+  if (options.reward_weighting && dataset.rewards().empty())
+    throw std::invalid_argument("BatchSource: reward_weighting needs the rewards of events");
+  state_->survey_training();
 }
 
 BatchSource::~BatchSource() { state_->halt(); }
@@ -164,8 +217,10 @@ std::int64_t BatchSource::n_targets(std::int64_t epoch) {
   const ItemRow n_items = state_->dataset.n_items();
   std::int64_t n = 0;
   for (const Window& window : state_->plan.windows) {
-    for (std::int64_t i = window.begin + 1; i <= window.begin + window.length; ++i) {
-      n += rows[static_cast<std::size_t>(i)] < n_items ? 1 : 0;
+    const auto chosen = state_->choose(window);
+    for (std::int64_t i = 0; i < window.length; ++i) {
+      const bool is_target = chosen.empty() || chosen[static_cast<std::size_t>(i)] != 0;
+      n += is_target && rows[static_cast<std::size_t>(window.begin + i + 1)] < n_items ? 1 : 0;
     }
   }
   return n;

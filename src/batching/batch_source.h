@@ -18,6 +18,9 @@ struct BatchSourceOptions {
   double length_jitter = 4;         ///< events of noise on the length when bucketing
   bool include_validation = false;  ///< train on events before valid_end
   bool visited = false;
+  bool example_age = false;       ///< fill Batch::example_age; needs event times
+  bool reward_weighting = false;  ///< fill Batch::weights by the rewards of events over their mean; needs rewards
+  std::int64_t targets_per_sequence = 0;  ///< so many targets of a sequence an epoch, drawn anew; 0: all of them
 };
 
 /// The training batches of an epoch, in an order fixed by (seed, epoch) alone, made ahead on one thread.
@@ -29,6 +32,7 @@ class BatchSource {
   /// Begins `epoch` at batch `first` (resume).
   void start(std::int64_t epoch, std::int64_t first = 0);
   bool next(Batch& batch);  ///< false at the end of the epoch
+  /// Targets of an epoch that are known items.
   [[nodiscard]] std::int64_t n_targets(std::int64_t epoch);
 
  private:

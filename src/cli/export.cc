@@ -168,7 +168,7 @@ void run_export(const ExportArguments& arguments, const GlobalOptions& global) {
     if (run.model.filter) {
       model_file::write_bundle_files(directory, bundle_manifest(run), items, {}, weights.bytes);
     } else {
-      torchscript::write_model(dynamic_cast<const models::GruSession&>(*run.model.by_gradient), directory / "model.pt",
+      torchscript::write_model(*run.model.by_gradient, directory / "model.pt",
                                items.to_text());
       model_file::write_bundle_files(directory, bundle_manifest(run), items, run.dataset.pipeline(), weights.bytes,
                                      item_tables(run.dataset));

@@ -65,6 +65,7 @@ class Dataset {
   [[nodiscard]] std::string_view sequence_id(std::int64_t sequence) const;
   [[nodiscard]] std::span<const ItemRow> item_rows() const;  ///< [n_events], by sequence, then time, then input order
   [[nodiscard]] std::span<const std::int64_t> times_ms() const;      ///< [n_events], or empty
+  [[nodiscard]] std::span<const float> rewards() const { return {}; }
   [[nodiscard]] const std::vector<MappedFeature>& features() const;  ///< of events
   [[nodiscard]] const features::FeaturePipeline& pipeline() const;   ///< their transforms
   /// What data.items says of the items: [n_items + 1] each; 0 for items that its files do not list, and for the unknown

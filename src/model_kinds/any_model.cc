@@ -9,9 +9,11 @@ namespace segue::model_kinds {
 
 std::unique_ptr<models::Model> make_model(const ModelOptions& options, std::int32_t n_items,
                                           std::vector<features::FeatureSpec> of_events, models::ItemFeatures of_items) {
-  const auto* gru = std::get_if<models::GruSessionOptions>(&options.of_kind());
-  if (gru == nullptr) throw std::invalid_argument("make_model: " + options.kind() + " is not trained by gradient");
-  return std::make_unique<models::GruSession>(*gru, n_items, std::move(of_events), std::move(of_items));
+  if (const auto* gru = std::get_if<models::GruSessionOptions>(&options.of_kind()))
+    return std::make_unique<models::GruSession>(*gru, n_items, std::move(of_events), std::move(of_items));
+  if (const auto* towers = std::get_if<models::TwoTowerOptions>(&options.of_kind()))
+    return std::make_unique<models::TwoTower>(*towers, n_items, std::move(of_events), std::move(of_items));
+  throw std::invalid_argument("make_model: " + options.kind() + " is not trained by gradient");
 }
 
 std::unique_ptr<ranking::Scorer> make_scorer(const AnyModel& model, const Dataset& dataset, std::int64_t max_length,

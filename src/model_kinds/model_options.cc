@@ -16,6 +16,7 @@ std::string known_kinds() {
 
 ModelOptions::OfKind defaults_of(const std::string& kind) {
   if (kind == models::GruSession::kKind) return models::GruSessionOptions();
+  if (kind == models::TwoTower::kKind) return models::TwoTowerOptions();
   return collaborative::FilterOptions(kind);
 }
 
@@ -28,7 +29,7 @@ bool is_known(const std::string& kind) {
 
 const std::vector<std::string>& ModelOptions::kinds() {
   static const std::vector<std::string> all = [] {
-    std::vector<std::string> names = {models::GruSession::kKind};
+    std::vector<std::string> names = {models::GruSession::kKind, models::TwoTower::kKind};
     const auto& filters = collaborative::FilterOptions::kinds();
     names.insert(names.end(), filters.begin(), filters.end());
     return names;
@@ -43,7 +44,8 @@ ModelOptions::ModelOptions(const std::string& kind) {
 
 std::string ModelOptions::kind() const {
   if (const auto* filter = std::get_if<collaborative::FilterOptions>(&of_kind_)) return filter->kind();
-  return models::GruSession::kKind;
+  return std::holds_alternative<models::TwoTowerOptions>(of_kind_) ? models::TwoTower::kKind
+                                                                   : models::GruSession::kKind;
 }
 
 void ModelOptions::read(config::Section& section) {
@@ -71,6 +73,8 @@ ModelOptions ModelOptions::from_json(const std::string& kind, const Json& json, 
   ModelOptions made;
   if (kind == models::GruSession::kKind)
     made.of_kind_ = models::GruSessionOptions::from_json(json, where);
+  else if (kind == models::TwoTower::kKind)
+    made.of_kind_ = models::TwoTowerOptions::from_json(json, where);
   else
     made.of_kind_ = collaborative::FilterOptions::from_json(kind, json, where);
   return made;

@@ -8,6 +8,7 @@
 #include "collaborative/filter_options.h"
 #include "config/section.h"
 #include "models/gru_session.h"
+#include "models/two_tower.h"
 #include "support/json.h"
 
 namespace segue::model_kinds {
@@ -15,7 +16,7 @@ namespace segue::model_kinds {
 /// Section `model`: the kind of model that is trained, and its options.
 class ModelOptions {
  public:
-  using OfKind = std::variant<models::GruSessionOptions, collaborative::FilterOptions>;
+  using OfKind = std::variant<models::GruSessionOptions, models::TwoTowerOptions, collaborative::FilterOptions>;
 
   ModelOptions() = default;  ///< gru_session
   /// The defaults of a kind. std::invalid_argument for an unknown one, listing kinds().

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/gru_gates.h"
+#include "models/packed_steps.h"
 
 namespace segue::models {
 namespace {
@@ -15,17 +16,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
-
-/// Rows [begins[t], begins[t] + sizes[t]) are step t.
-struct Steps {
-  explicit Steps(const at::Tensor& batch_sizes) {
-    const auto* data = batch_sizes.const_data_ptr<std::int64_t>();
-    sizes.assign(data, data + batch_sizes.size(0));
-    for (const std::int64_t size : sizes) begins.push_back(begins.back() + size);
-  }
-  std::vector<std::int64_t> sizes, begins{0};
-  [[nodiscard]] std::size_t count() const { return sizes.size(); }
-};
 
 /// a b, with inputs rounded to bfloat16 if asked. LibTorch 2.11 sums such a product in float32 but gives it out in
 /// bfloat16 on a CPU, so the result is rounded once more; the recurrent product, whose errors add up over steps, stays
@@ -40,7 +30,7 @@ struct Weights {
 
 /// Hidden states of all positions; `saved` [n_positions, 4H] if the backward will need it, else undefined.
 template <class T>
-at::Tensor run_forward(const at::Tensor& input, const Steps& steps, const Weights& weights, const at::Tensor& saved,
+at::Tensor run_forward(const at::Tensor& input, const PackedSteps& steps, const Weights& weights, const at::Tensor& saved,
                        bool bf16) {
   const std::int64_t hidden = weights.hh.size(1);
   const at::Tensor from_input = bf16 ? product(input, weights.ih.t(), true).add_(weights.bias_ih)
@@ -68,7 +58,7 @@ at::Tensor run_forward(const at::Tensor& input, const Steps& steps, const Weight
 }
 
 /// The state before each position of the steps from the second on, [n_positions - sizes[0], H].
-at::Tensor states_before(const at::Tensor& states, const Steps& steps) {
+at::Tensor states_before(const at::Tensor& states, const PackedSteps& steps) {
   const std::int64_t n = states.size(0) - steps.sizes[0];
   if (steps.sizes.front() == steps.sizes.back()) return states.narrow(0, 0, n);
   std::vector<at::Tensor> parts;
@@ -78,7 +68,7 @@ at::Tensor states_before(const at::Tensor& states, const Steps& steps) {
 }
 
 template <class T>
-variable_list run_backward(const at::Tensor& gradient, const at::Tensor& input, const Steps& steps,
+variable_list run_backward(const at::Tensor& gradient, const at::Tensor& input, const PackedSteps& steps,
                            const Weights& weights, const at::Tensor& states, const at::Tensor& saved, bool bf16,
                            bool input_gradient) {
   const std::int64_t hidden = weights.hh.size(1), n_positions = input.size(0);
@@ -119,7 +109,7 @@ class GruFunction : public torch::autograd::Function<GruFunction> {
   static Variable forward(AutogradContext* context, const Variable& input, const at::Tensor& batch_sizes,
                           const Variable& weight_ih, const Variable& weight_hh, const Variable& bias_ih,
                           const Variable& bias_hh, bool bf16) {
-    const Steps steps(batch_sizes);
+    const PackedSteps steps(batch_sizes);
     const at::Tensor saved = at::empty({input.size(0), 4 * weight_hh.size(1)}, input.options());
     const Weights weights{weight_ih, weight_hh, bias_ih, bias_hh};
     const at::Tensor states = input.scalar_type() == at::kFloat
@@ -133,7 +123,7 @@ class GruFunction : public torch::autograd::Function<GruFunction> {
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const variable_list values = context->get_saved_variables();
     const at::Tensor& input = values[0];
-    const Steps steps(values[1]);
+    const PackedSteps steps(values[1]);
     const Weights weights{values[2], values[3], {}, {}};
     const at::Tensor gradient = gradients[0].contiguous();
     const bool bf16 = context->saved_data["bf16"].toBool() && input.scalar_type() == at::kFloat;
@@ -189,7 +179,7 @@ at::Tensor gru_layer(const at::Tensor& input, const at::Tensor& batch_sizes, con
       at::GradMode::is_enabled() && (input.requires_grad() || weight_ih.requires_grad() || weight_hh.requires_grad() ||
                                      bias_ih.requires_grad() || bias_hh.requires_grad());
   if (gradient) return GruFunction::apply(dense, batch_sizes, weight_ih, weight_hh, bias_ih, bias_hh, bf16);
-  const Steps steps(batch_sizes);
+  const PackedSteps steps(batch_sizes);
   return dense.scalar_type() == at::kFloat ? run_forward<float>(dense, steps, weights, {}, bf16)
                                            : run_forward<double>(dense, steps, weights, {}, false);
 }

@@ -9,13 +9,13 @@
 #include "models/dropout.h"
 #include "models/gru_layer.h"
 #include "models/session_inference.h"
+#include "models/unit_rows.h"
 #include "support/random.h"
 
 namespace segue::models {
 namespace {
 
 constexpr double kNormEpsilon = 1e-5;
-constexpr double kLengthEpsilon = 1e-12;
 
 std::string layer_name(std::int64_t layer, const std::string& part) {
   return "layers." + std::to_string(layer) + "." + part;
@@ -30,10 +30,6 @@ bool begins_with(const std::string& text, const std::string& begin) { return tex
 /// Whether the parameter embeds the codes of a feature, of events or of items.
 bool is_feature(const std::string& name) {
   return begins_with(name, "features.") || begins_with(name, "item_features.");
-}
-
-at::Tensor unit_rows(const at::Tensor& x) {
-  return x / at::linalg_vector_norm(x, 2, at::IntArrayRef{-1}, /*keepdim=*/true).clamp_min(kLengthEpsilon);
 }
 
 }  // namespace
@@ -107,7 +103,7 @@ Model::Start GruSession::start_of(std::size_t i) const {
   };
   if (name == "item_embedding.weight" || name == "output_embedding.weight") return {Fill::kNormal, options_.init_std};
   if (is_feature(name)) return {Fill::kNormal, 1.0};
-  if (ends_with(name, "norm.weight")) return {Fill::kOne, 0};
+  if (ends_with(name, "norm.weight")) return {Fill::kConstant, 0, 1};
   if (name.find(".gru.") != std::string::npos) return by_inputs(options_.hidden_dim);
   for (const char* linear : {"projection", "ffn_in", "ffn_out"}) {
     if (ends_with(name, std::string(linear) + ".weight")) return by_inputs(tensor.size(1));

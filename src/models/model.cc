@@ -46,13 +46,16 @@ void Model::initialize(std::uint64_t seed) {
     Random random(seed, i);
     at::Tensor values = at::empty(tensor.sizes(), at::kFloat);
     auto* data = values.mutable_data_ptr<float>();
+    const auto n = static_cast<double>(values.numel());
     for (std::int64_t j = 0; j < values.numel(); ++j) {
+      double away = 0;
       switch (start.fill) {
-        case Start::Fill::kZero: data[j] = 0; break;
-        case Start::Fill::kOne: data[j] = 1; break;
-        case Start::Fill::kNormal: data[j] = static_cast<float>(start.width * random.normal()); break;
-        case Start::Fill::kUniform: data[j] = static_cast<float>(start.width * (2 * random.uniform() - 1)); break;
+        case Start::Fill::kConstant: break;
+        case Start::Fill::kRamp: away = (2 * static_cast<double>(j) + 1) / n - 1; break;
+        case Start::Fill::kNormal: away = random.normal(); break;
+        case Start::Fill::kUniform: away = 2 * random.uniform() - 1; break;
       }
+      data[j] = static_cast<float>(start.middle + start.width * away);
     }
     tensor.copy_(values);
   }

@@ -44,6 +44,7 @@ class Model {
   virtual at::Tensor output_bias() { return {}; }                            ///< [n_items], or undefined
   virtual at::Tensor output_bias(const at::Tensor& /*rows*/) { return {}; }  ///< [n], or undefined; differentiable
   virtual at::Tensor visited_weights() { return {}; }                        ///< [2], or undefined
+  [[nodiscard]] virtual bool reads_example_age() const { return false; }     ///< Batch::example_age
   /// The same vectors by own arithmetic on a CPU, from a copy of the parameters as they are now.
   [[nodiscard]] virtual std::unique_ptr<Inference> make_inference() const = 0;
   /// Multiply-adds times 2 of forward and backward for one position, without the output layer.
@@ -70,10 +71,11 @@ class Model {
   bool bf16 = false;
 
  protected:
-  /// How a parameter starts; `width` is the standard deviation or the half-width.
+  /// How a parameter starts: `middle` everywhere, or spread around it: evenly rising, normal, or uniform, with `width`
+  /// as the standard deviation or the half-width.
   struct Start {
-    enum class Fill { kZero, kOne, kNormal, kUniform } fill = Fill::kZero;
-    double width = 0;
+    enum class Fill { kConstant, kRamp, kNormal, kUniform } fill = Fill::kConstant;
+    double width = 0, middle = 0;
   };
 
   Model(std::int32_t n_items, std::vector<features::FeatureSpec> features, ItemFeatures item_features);

@@ -1,23 +1,25 @@
 #include "models/session_inference.h"
 
 #include <algorithm>
-#include <cmath>
+#include <functional>
 #include <map>
-#include <stdexcept>
+#include <numeric>
 #include <string>
 #include <vector>
 
 #include "models/gelu.h"
-#include "models/gru_gates.h"
 #include "models/layer_norm.h"
+#include "models/packed_events.h"
+#include "models/packed_gru.h"
 #include "models/packed_linear.h"
+#include "models/unit_rows.h"
 
 namespace segue::models {
 namespace {
 
 using Matrix = std::vector<float>;
 
-constexpr std::int64_t kRowsAtATime = 256;  // of a hidden size of 128: what they need on the way stays in cache
+constexpr std::int64_t kRowsAtATime = 256;  // of a feed-forward block: what they need on the way stays in cache
 
 struct Norm {
   Matrix weight, bias;
@@ -28,24 +30,16 @@ struct Norm {
 
 struct Layer {
   Norm norm, ffn_norm;
-  PackedLinear ih, hh, ffn_in, ffn_out;
-  Matrix bias_hh;
-};
-
-/// Where a feature's numbers come from: a table, or the value itself.
-struct FeatureInput {
-  bool categorical = true;
-  std::int64_t width = 1, n_codes = 0;
-  Matrix table;
+  PackedGru gru;
+  PackedLinear ffn_in, ffn_out;
 };
 
 }  // namespace
 
 struct SessionInference::State {
   GruSessionOptions options;
-  std::int64_t n_items = 0, item_dim = 0, input_dim = 0;
-  Matrix items;  // [n_items + 1, item_dim]: an item's embedding and features side by side, copied at once
-  std::vector<FeatureInput> history, context;
+  std::int64_t input_dim = 0;
+  PackedEvents events;
   Norm input_norm, output_norm;
   PackedLinear input_projection, output_projection;
   std::vector<Layer> layers;
@@ -58,8 +52,8 @@ struct SessionInference::State {
 SessionInference::SessionInference(const GruSession& model) : state_(std::make_unique<State>()) {
   State& state = *state_;
   state.options = model.options();
-  state.n_items = model.n_items();
   state.input_dim = model.input_dim();
+  state.events = PackedEvents(model, state.options.embedding_dim, [](std::int64_t item) { return item; });
   std::map<std::string, at::Tensor> tensors;
   for (const auto& [name, tensor] : model.parameters()) tensors[name] = tensor.detach().to(at::kCPU).contiguous();
   const auto copy = [&](const std::string& name) {
@@ -74,41 +68,6 @@ SessionInference::SessionInference(const GruSession& model) : state_(std::make_u
     const at::Tensor& w = tensors.at(weight);
     to = PackedLinear(w.const_data_ptr<float>(), tensors.at(bias).const_data_ptr<float>(), w.size(0), w.size(1));
   };
-  state.item_dim = state.options.embedding_dim + model.item_features().input_dim(state.options.feature_dim);
-  state.items.resize(static_cast<std::size_t>((state.n_items + 1) * state.item_dim));
-  std::int64_t column = 0;
-  // Columns `column` and on of every item: the row of `table` that is the item's.
-  const auto place = [&](const Matrix& table, std::int64_t width, const auto& row_of) {
-    for (std::int64_t item = 0; item <= state.n_items; ++item)
-      std::copy_n(table.data() + row_of(item) * width, width, state.items.data() + item * state.item_dim + column);
-    column += width;
-  };
-  const auto itself = [](std::int64_t item) { return item; };
-  place(copy("item_embedding.weight"), state.options.embedding_dim, itself);
-  for (std::size_t f = 0; f < model.item_features().specs.size(); ++f) {
-    const auto& feature = model.item_features().specs[f];
-    const at::Tensor table = model.item_features().tables[f].to(at::kCPU).contiguous();
-    if (feature.categorical) {
-      const std::string name = "item_features." + feature.name + ".weight";
-      const auto* codes = table.const_data_ptr<std::int64_t>();
-      place(copy(name), tensors.at(name).size(1), [&](std::int64_t item) { return codes[item]; });
-    } else {
-      const auto* values = table.const_data_ptr<float>();
-      place(Matrix(values, values + table.numel()), 1, itself);
-    }
-  }
-  for (const auto& feature : model.features()) {
-    FeatureInput from;
-    from.categorical = feature.categorical;
-    const std::string name = "features." + feature.name + ".weight";
-    if (tensors.count(name) != 0) {
-      from.table = copy(name);
-      from.n_codes = tensors.at(name).size(0);
-      from.width = tensors.at(name).size(1);
-    }
-    if (feature.history) state.history.push_back(from);
-    if (feature.context) state.context.push_back(from);
-  }
   norm("input_norm", state.input_norm);
   norm("output_norm", state.output_norm);
   linear("input_projection.weight", "input_projection.bias", state.input_projection);
@@ -118,11 +77,11 @@ SessionInference::SessionInference(const GruSession& model) : state_(std::make_u
     Layer layer;
     norm(name + "norm", layer.norm);
     norm(name + "ffn_norm", layer.ffn_norm);
-    linear(name + "gru.weight_ih", name + "gru.bias_ih", layer.ih);
-    linear(name + "gru.weight_hh", name + "gru.bias_hh", layer.hh);
+    const auto gru = [&](const char* part) { return tensors.at(name + "gru." + part).const_data_ptr<float>(); };
+    layer.gru = PackedGru(gru("weight_ih"), gru("weight_hh"), gru("bias_ih"), gru("bias_hh"), state.options.hidden_dim,
+                          tensors.at(name + "gru.weight_ih").size(1));
     linear(name + "ffn_in.weight", name + "ffn_in.bias", layer.ffn_in);
     linear(name + "ffn_out.weight", name + "ffn_out.bias", layer.ffn_out);
-    layer.bias_hh = copy(name + "gru.bias_hh");
     state.layers.push_back(std::move(layer));
   }
 }
@@ -132,69 +91,23 @@ SessionInference::~SessionInference() = default;
 std::int64_t SessionInference::vector_dim() const { return state_->options.embedding_dim; }
 
 Matrix SessionInference::State::input(const batching::Batch& batch) const {
-  if (batch.history.size() != history.size() || batch.context.size() != context.size()) {
-    throw std::invalid_argument("SessionInference: the batch has other features than the model");
-  }
-  const std::int64_t n = batch.n_positions();
-  Matrix x(static_cast<std::size_t>(n * input_dim));
-  const auto* rows = batch.items.const_data_ptr<std::int64_t>();
-  for (std::int64_t p = 0; p < n; ++p) {
-    if (rows[p] < 0 || rows[p] > n_items) throw std::invalid_argument("SessionInference: item row out of range");
-    std::copy_n(items.data() + rows[p] * item_dim, item_dim, x.data() + p * input_dim);
-  }
-  std::int64_t column = item_dim;
-  const auto append = [&](const FeatureInput& from, const at::Tensor& values) {
-    for (std::int64_t p = 0; p < n; ++p) {
-      float* out = x.data() + p * input_dim + column;
-      if (!from.categorical) {
-        *out = values.const_data_ptr<float>()[p];
-        continue;
-      }
-      const std::int64_t code = values.const_data_ptr<std::int64_t>()[p];
-      if (code < 0 || code >= from.n_codes) throw std::invalid_argument("SessionInference: feature code out of range");
-      std::copy_n(from.table.data() + code * from.width, from.width, out);
-    }
-    column += from.width;
-  };
-  for (std::size_t i = 0; i < history.size(); ++i) append(history[i], batch.history[i]);
-  for (std::size_t i = 0; i < context.size(); ++i) append(context[i], batch.context[i]);
+  Matrix x(static_cast<std::size_t>(batch.n_positions() * input_dim));
+  events.past(batch, x.data(), input_dim);
+  std::vector<std::int64_t> positions(static_cast<std::size_t>(batch.n_positions()));
+  std::iota(positions.begin(), positions.end(), 0);
+  events.context(batch, positions, x.data() + events.past_dim(), input_dim);
   return x;
 }
 
 void SessionInference::State::run_layer(const Layer& layer, const batching::Batch& batch, Matrix& x,
                                         std::int64_t& width) const {
-  const std::int64_t n = batch.n_positions(), n_steps = batch.batch_sizes.size(0), hidden = options.hidden_dim;
-  const auto* sizes = batch.batch_sizes.const_data_ptr<std::int64_t>();
-  Matrix y, from_input, from_state(static_cast<std::size_t>(sizes[0] * 3 * hidden));
+  const std::int64_t n = batch.n_positions(), hidden = options.hidden_dim;
+  const std::span sizes(batch.batch_sizes.const_data_ptr<std::int64_t>(),
+                        static_cast<std::size_t>(batch.batch_sizes.size(0)));
   Matrix states(static_cast<std::size_t>(n * hidden));
-  std::int64_t before = 0;  // where the states of the step before begin
-  for (std::int64_t first = 0, begin = 0; first < n_steps;) {
-    std::int64_t last = first, n_rows = 0;
-    while (last < n_steps && (n_rows == 0 || n_rows + sizes[last] <= kRowsAtATime)) n_rows += sizes[last++];
-    y.assign(x.data() + begin * width, x.data() + (begin + n_rows) * width);
-    if (!layer.norm.weight.empty()) layer.norm.apply(y.data(), n_rows);
-    from_input.resize(static_cast<std::size_t>(n_rows * 3 * hidden));
-    layer.ih.apply(y.data(), n_rows, from_input.data());
-    const float* input = from_input.data();
-    for (std::int64_t t = first; t < last; ++t) {
-      GateForward<float> step;
-      step.n_rows = sizes[t];
-      step.hidden = hidden;
-      step.from_input = input;
-      step.from_state = layer.bias_hh.data();
-      if (t > 0) {
-        step.state = states.data() + before * hidden;
-        layer.hh.apply(step.state, sizes[t], from_state.data());
-        step.from_state = from_state.data();
-      }
-      step.next_state = states.data() + begin * hidden;
-      gate_forward(step);
-      input += sizes[t] * 3 * hidden;
-      before = begin;
-      begin += sizes[t];
-    }
-    first = last;
-  }
+  std::function<void(float*, std::int64_t)> norm;
+  if (!layer.norm.weight.empty()) norm = [&](float* rows, std::int64_t n_rows) { layer.norm.apply(rows, n_rows); };
+  layer.gru.apply(sizes, x.data(), norm, states.data());
   if (options.residual) {
     for (std::size_t i = 0; i < states.size(); ++i) states[i] += x[i];
   }
@@ -243,14 +156,7 @@ void SessionInference::at_positions(const batching::Batch& batch, std::span<cons
   } else {
     state.output_projection.apply(chosen.data(), n_out, vectors);
   }
-  if (!state.options.normalize) return;
-  for (std::int64_t i = 0; i < n_out; ++i) {
-    double squares = 0;
-    for (std::int64_t j = 0; j < e; ++j)
-      squares += static_cast<double>(vectors[i * e + j]) * static_cast<double>(vectors[i * e + j]);
-    const auto factor = static_cast<float>(state.options.scale / std::max(std::sqrt(squares), 1e-12));
-    for (std::int64_t j = 0; j < e; ++j) vectors[i * e + j] *= factor;
-  }
+  if (state.options.normalize) make_unit_rows(vectors, n_out, e, state.options.scale);
 }
 
 }  // namespace segue::models

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "models/gru_session.h"
+#include "models/two_tower.h"
 
 namespace segue::torchscript {
 
@@ -17,6 +18,10 @@ std::string item_table(const std::string& feature);
 /// The module's Python-like source: methods over the parameters and item tables of `model`.
 /// Stock operators only, so that anyone's torch.jit.load takes it.
 std::string source_text(const models::GruSession& model);
+std::string source_text(const models::TwoTower& model);
+
+/// The buffer that holds the rows of items in a table of hashed ids.
+inline constexpr const char* kIdRows = "id_rows";
 
 /// Writes model.pt. Its methods (B histories, T events; a history or context feature is [B, T], in the order of the
 /// feature specs):
@@ -28,7 +33,8 @@ std::string source_text(const models::GruSession& model);
 /// context features keeps the state before its last event, and steps once more from it for each request. `step` over
 /// the events of a history gives what `forward` gives for all of them. Rows of items beyond a length are not read. The
 /// extra files "items.txt" (one JSON string a line: row -> id) and "README" stand in the archive.
-/// @throws DataError  the file cannot be written
-void write_model(const models::GruSession& model, const std::filesystem::path& path, const std::string& items_text);
+/// @throws DataError              the file cannot be written
+/// @throws std::invalid_argument  a kind of model that no source is known for
+void write_model(const models::Model& model, const std::filesystem::path& path, const std::string& items_text);
 
 }  // namespace segue::torchscript

@@ -2,34 +2,15 @@
 #include <cstdio>
 #include <string>
 
-#include "torchscript/author.h"
+#include "torchscript/script_text.h"
 
 namespace segue::torchscript {
 namespace {
-
-std::string attribute(const std::string& name) { return "self." + attribute_name(name); }
-
-/// 17 digits: the same double when it is read back.
-std::string number(double value) {
-  char text[40];
-  std::snprintf(text, sizeof(text), "%.16e", value);
-  return text;
-}
-
-std::string linear(const std::string& x, const std::string& name) {
-  return "torch.linear(" + x + ", " + attribute(name + ".weight") + ", " + attribute(name + ".bias") + ")";
-}
 
 std::string norm(const std::string& x, const std::string& name) {
   const auto weight = attribute(name + ".weight");
   return "torch.layer_norm(" + x + ", [" + weight + ".size(0)], " + weight + ", " + attribute(name + ".bias") +
          ", 1e-05)";
-}
-
-bool has(const models::GruSession& model, const std::string& name) {
-  for (const auto& [known, parameter] : model.parameters())
-    if (known == name) return true;
-  return false;
 }
 
 /// [B, T] items and features -> [B, T, input].
@@ -106,28 +87,12 @@ std::string logits_method(const models::GruSession& model) {
   return text + "    return scores\n";
 }
 
-std::string recommend_method(const models::GruSession& model) {
-  const auto n_items = std::to_string(model.n_items());
-  std::string text =
-      "def recommend(self, items: Tensor, lengths: Tensor, history: List[Tensor], context: List[Tensor], k: int, "
-      "hide_seen: bool) -> Tuple[Tensor, Tensor]:\n"
-      "    scores = self.logits(self.forward(items, lengths, history, context))\n"
-      "    steps = torch.arange(items.size(1), device=items.device).unsqueeze(0)\n"
-      "    inside = torch.where(steps < lengths.unsqueeze(1), items, torch.full_like(items, " +
-      n_items +
-      "))\n"
-      "    seen = torch.zeros([items.size(0), " +
-      n_items +
-      " + 1], device=scores.device)\n"
-      "    seen = seen.scatter(1, inside, 1.0)\n";
-  if (has(model, "visited_weights"))
-    text +=
-        "    current = torch.zeros_like(seen).scatter(1, items.gather(1, (lengths - 1).unsqueeze(1)), 1.0)\n"
-        "    scores = scores + (" +
-        attribute("visited_weights") + "[0] * current + " + attribute("visited_weights") +
-        "[1] * seen * (1.0 - current))[:, :" + n_items + "]\n";
-  text += "    if hide_seen:\n        scores = scores.masked_fill(seen[:, :" + n_items + "] > 0.5, float('-inf'))\n";
-  return text + "    return torch.topk(scores, min(k, " + n_items + "), 1, True, True)\n";
+std::string visited_text(const models::GruSession& model) {
+  if (!has(model, "visited_weights")) return "";
+  return "    current = torch.zeros_like(seen).scatter(1, items.gather(1, (lengths - 1).unsqueeze(1)), 1.0)\n"
+         "    scores = scores + (" +
+         attribute("visited_weights") + "[0] * current + " + attribute("visited_weights") +
+         "[1] * seen * (1.0 - current))[:, :" + std::to_string(model.n_items()) + "]\n";
 }
 
 }  // namespace
@@ -148,6 +113,25 @@ std::string attribute_name(const std::string& parameter) {
     }
   }
   return name;
+}
+
+std::string recommend_method(std::int32_t n_items, const std::string& adjust) {
+  const auto n = std::to_string(n_items);
+  return "def recommend(self, items: Tensor, lengths: Tensor, history: List[Tensor], context: List[Tensor], k: int, "
+         "hide_seen: bool) -> Tuple[Tensor, Tensor]:\n"
+         "    scores = self.logits(self.forward(items, lengths, history, context))\n"
+         "    steps = torch.arange(items.size(1), device=items.device).unsqueeze(0)\n"
+         "    inside = torch.where(steps < lengths.unsqueeze(1), items, torch.full_like(items, " +
+         n +
+         "))\n"
+         "    seen = torch.zeros([items.size(0), " +
+         n +
+         " + 1], device=scores.device)\n"
+         "    seen = seen.scatter(1, inside, 1.0)\n" +
+         adjust + "    if hide_seen:\n        scores = scores.masked_fill(seen[:, :" + n +
+         "] > 0.5, float('-inf'))\n"
+         "    return torch.topk(scores, min(k, " +
+         n + "), 1, True, True)\n";
 }
 
 std::string item_table(const std::string& feature) { return "item_features." + feature + ".table"; }
@@ -171,7 +155,7 @@ std::string source_text(const models::GruSession& model) {
          "    for column in context:\n        c.append(column.unsqueeze(1))\n"
          "    x, after = self.states(self.inputs(item.unsqueeze(1), h, c), state)\n"
          "    return after, self.vectors_of(x.squeeze(1))\n" +
-         recommend_method(model);
+         recommend_method(model.n_items(), visited_text(model));
 }
 
 }  // namespace segue::torchscript

@@ -45,6 +45,17 @@ void gather_visited_gradient(const float* gradient, std::int64_t n_items, std::i
   }
 }
 
+/// Weights of positions; 1 where there are none.
+class WeightOf {
+ public:
+  explicit WeightOf(const at::Tensor& weights)
+      : weights_(weights.defined() ? weights.const_data_ptr<float>() : nullptr) {}
+  float operator()(std::int64_t position) const { return weights_ == nullptr ? 1.0F : weights_[position]; }
+
+ private:
+  const float* weights_;
+};
+
 /// What both ways of computing the loss hand to the backward pass.
 struct Gradients {
   at::Tensor vectors, items, bias, visited_weights;
@@ -72,6 +83,7 @@ Gradients cross_entropy_on_cpu(const OutputLayer& layer, const at::Tensor& targe
   double visited_sums[2] = {0, 0};
   const float scale = 1.0F / static_cast<float>(std::max<std::int64_t>(n, 1));
   const auto smoothing = static_cast<float>(options.label_smoothing);
+  const WeightOf weight(layer.weights);
 
   for (std::int64_t first = 0; first < n; first += rows) {
     const std::int64_t m = std::min(rows, n - first);
@@ -96,7 +108,8 @@ Gradients cross_entropy_on_cpu(const OutputLayer& layer, const at::Tensor& targe
     at::parallel_for(0, m, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t r = begin; r < end; ++r)
         losses[static_cast<std::size_t>(first + r)] =
-            cross_entropy_row(values + r * n_items, n_items, target[first + r], smoothing, scale);
+            weight(first + r) *
+            cross_entropy_row(values + r * n_items, n_items, target[first + r], smoothing, scale * weight(first + r));
     });
     if (visited) gather_visited_gradient(values, n_items, first, m, offsets, visited_items, visited_sums);
     if (layer.bias.defined()) out.bias.add_(chunk.sum(0));
@@ -162,13 +175,15 @@ Gradients cross_entropy_on_device(const OutputLayer& layer, const at::Tensor& ta
       logits.index_put_({r, c}, layer.visited_weights.index({k}), true);
     }
     const at::Tensor log_p = at::log_softmax(logits, 1);
-    at::Tensor loss = log_p.gather(1, wanted).sum() * (options.label_smoothing - 1.0);
-    if (options.label_smoothing > 0) loss = loss - log_p.mean(1).sum() * options.label_smoothing;
-    out.loss.add_(loss, scale);
+    at::Tensor loss = log_p.gather(1, wanted).squeeze(1) * (options.label_smoothing - 1.0);
+    if (options.label_smoothing > 0) loss = loss - log_p.mean(1) * options.label_smoothing;
+    const at::Tensor weights = layer.weights.defined() ? layer.weights.narrow(0, first, m) : at::Tensor();
+    out.loss.add_((weights.defined() ? loss * weights : loss).sum(), scale);
     at::Tensor gradient = log_p.exp().mul_(scale);
     gradient.scatter_add_(1, wanted,
                           at::full_like(wanted, -(1.0 - options.label_smoothing) * scale, gradient.options()));
     if (options.label_smoothing > 0) gradient.sub_(options.label_smoothing * scale / static_cast<double>(n_items));
+    if (weights.defined()) gradient.mul_(weights.unsqueeze(1));
     if (visited) out.visited_weights.index_put_({k}, gradient.index({r, c}), true);
     if (layer.bias.defined()) out.bias.add_(gradient.sum(0));
     const at::Tensor low = options.bf16 ? gradient.to(at::kBFloat16) : gradient;
@@ -236,6 +251,13 @@ struct SampledLoss : public torch::autograd::Function<SampledLoss> {
     const auto* target = items.const_data_ptr<std::int32_t>();
     const float* correction =
         options->loss == Loss::kSampledSoftmax && log_q->defined() ? log_q->const_data_ptr<float>() : nullptr;
+    if (correction != nullptr && options->correct_positive) positive.sub_(log_q->narrow(0, 0, n));
+    // Groups of the negatives: only targets have one.
+    at::Tensor all_groups;
+    if (layer->groups.defined() && layer->targets_are_negatives)
+      all_groups = at::cat({layer->groups, at::full({m - n}, -1, layer->groups.options())});
+    const std::int32_t* const groups = all_groups.defined() ? all_groups.const_data_ptr<std::int32_t>() : nullptr;
+    const WeightOf weight(layer->weights);
     float* const score = scores.mutable_data_ptr<float>();
     float* const own = positive.mutable_data_ptr<float>();
     std::vector<double> losses(static_cast<std::size_t>(n));
@@ -243,11 +265,14 @@ struct SampledLoss : public torch::autograd::Function<SampledLoss> {
     at::parallel_for(0, n, 1, [&](std::int64_t begin, std::int64_t end) {
       std::vector<float> scratch(static_cast<std::size_t>(2 * m));
       SampledRow row{options->loss, static_cast<float>(options->bpr_regularization),
-                     static_cast<float>(options->score_elu), 0};
+                     static_cast<float>(options->score_elu), 0, -1};
       for (std::int64_t r = begin; r < end; ++r) {
         row.target = target[r];
+        if (groups != nullptr) row.group = groups[r];
         losses[static_cast<std::size_t>(r)] =
-            sampled_loss_row(row, score + r * m, target + first, correction, m, own + r, scale, scratch.data());
+            weight(r) * sampled_loss_row(row, score + r * m, target + first, groups,
+                                         correction == nullptr ? nullptr : correction + first, m, own + r,
+                                         scale * weight(r), scratch.data());
       }
     });
     // The gradient of all item vectors is formed in one buffer: it is the largest thing that an update moves.
@@ -301,11 +326,18 @@ at::Tensor sampled_loss_on_device(const SampledLayer& layer, const at::Tensor& l
     scores = scores + negatives_of(layer.item_bias);
     positive = positive + layer.item_bias.narrow(0, 0, n).unsqueeze(1);
   }
-  const at::Tensor hit = negatives_of(layer.items).unsqueeze(0).eq(layer.items.narrow(0, 0, n).unsqueeze(1));
+  at::Tensor hit = negatives_of(layer.items).unsqueeze(0).eq(layer.items.narrow(0, 0, n).unsqueeze(1));
+  if (layer.groups.defined() && layer.targets_are_negatives) {
+    const at::Tensor same = layer.groups.unsqueeze(0).eq(layer.groups.unsqueeze(1));
+    hit = hit.logical_or(at::constant_pad_nd(same, {0, hit.size(1) - n}, false));
+  }
   const at::Tensor usable = hit.all(1).logical_not().to(at::kFloat);
-  const auto mean = [&](const at::Tensor& losses) { return (losses * usable).mean(); };
+  const auto mean = [&](const at::Tensor& losses) {
+    return (layer.weights.defined() ? losses * usable * layer.weights : losses * usable).mean();
+  };
   if (options.loss == Loss::kSampledSoftmax) {
-    const at::Tensor corrected = log_q.defined() ? scores - log_q : scores;
+    const at::Tensor corrected = log_q.defined() ? scores - negatives_of(log_q) : scores;
+    if (log_q.defined() && options.correct_positive) positive = positive - log_q.narrow(0, 0, n).unsqueeze(1);
     const at::Tensor all = at::cat({positive, corrected.masked_fill(hit, -1e30)}, 1);
     return mean(at::logsumexp(all, 1) - positive.squeeze(1));
   }
@@ -336,6 +368,8 @@ at::Tensor sampled_loss(const SampledLayer& layer, const at::Tensor& log_q, cons
   if (layer.items.size(0) < layer.vectors.size(0) || layer.item_vectors.size(0) != layer.items.size(0))
     throw std::invalid_argument(
         "sampled_loss: item_vectors and items hold each position's target, then the drawn items");
+  if (log_q.defined() && log_q.size(0) != layer.items.size(0))
+    throw std::invalid_argument("sampled_loss: log_q needs a number for every item of the layer");
   if (!layer.vectors.is_cpu()) return sampled_loss_on_device(layer, log_q, options);
   return SampledLoss::apply(layer.vectors, layer.item_vectors, if_defined(layer.item_bias), &layer, &log_q, &options);
 }

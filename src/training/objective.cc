@@ -1,6 +1,8 @@
 #include "training/objective.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "support/errors.h"
 #include "training/losses.h"
@@ -23,7 +25,33 @@ std::pair<at::Tensor, at::Tensor> pick_rows(const at::Tensor& offsets, const at:
 }
 
 // Streams of the seed: the weights, the order of batches and the negatives must not share one.
-constexpr std::uint64_t kNegativeStream = 0x6E65676174697665ULL;
+constexpr std::uint64_t kNegativeStream = 0x6E65676174697665ULL, kUniformStream = 0x756E69666F726DULL;
+
+// Four hashes, gaps averaged at a rate of .01.
+constexpr int kHashes = 4;
+constexpr double kGapRate = 0.01;
+constexpr std::int64_t kFewestBuckets = 1024, kBucketsAnItem = 2;
+constexpr double kLeastCount = 1e-12;
+
+std::int32_t* fill_rows(std::int32_t* first, std::int64_t n) {
+  std::iota(first, first + n, 0);
+  return first + n;
+}
+
+/// The batch row of every position, [n_positions] int32 on the CPU.
+at::Tensor sequence_rows(const batching::Batch& batch) {
+  at::Tensor rows = at::empty({batch.n_positions()}, at::kInt);
+  auto* row = rows.mutable_data_ptr<std::int32_t>();
+  const auto* sizes = batch.batch_sizes.const_data_ptr<std::int64_t>();
+  for (std::int64_t t = 0; t < batch.batch_sizes.size(0); ++t) row = fill_rows(row, sizes[t]);
+  return rows;
+}
+
+/// How many positions of its own group a position meets on average, itself included.
+double mean_group_size(const at::Tensor& rows) {
+  const at::Tensor sizes = at::bincount(rows).to(at::kDouble);
+  return (sizes.square().sum() / sizes.sum()).item<double>();
+}
 
 }  // namespace
 
@@ -33,28 +61,51 @@ Objective::Objective(models::Model& model, const Dataset& dataset, const Trainin
   if (model.visited_weights().defined())
     throw ConfigError("model.visited_weights needs training.loss: cross_entropy; set it to false or change the loss");
   sampler_.emplace(dataset.item_counts(), options.negative_alpha);
+  uniform_.emplace(dataset.item_counts(), 0.0);
+  targets_.emplace(dataset.item_counts(), 1.0);
+  if (options.item_probability == ItemProbability::kStreaming)
+    estimator_.emplace(kHashes, std::max<std::int64_t>(kFewestBuckets, kBucketsAnItem * model.n_items()), kGapRate);
+  if (options.memory_size > 0) {
+    memory_items_ = at::zeros({options.memory_size}, at::kLong);
+    memory_vectors_ = at::zeros({options.memory_size, model.vector_dim()}, at::kFloat);
+    n_remembered_ = at::zeros({1}, at::kLong);
+  }
+}
+
+std::map<std::string, at::Tensor> Objective::state() const {
+  std::map<std::string, at::Tensor> state;
+  if (estimator_)
+    for (const auto& [name, tensor] : estimator_->state()) state["item_probability." + name] = tensor;
+  if (memory_items_.defined()) {
+    state["memory.items"] = memory_items_;
+    state["memory.vectors"] = memory_vectors_;
+    state["memory.n"] = n_remembered_;
+  }
+  return state;
 }
 
 at::Tensor Objective::loss(const batching::Batch& batch, std::int64_t step) {
   at::Tensor vectors = model_.forward(batch, true);
-  at::Tensor targets = batch.targets, kept;
+  at::Tensor targets = batch.targets, weights = batch.weights, kept;
   if (batch.n_targets < batch.n_positions()) {
     kept = targets.ge(0).nonzero().squeeze(1);
     vectors = vectors.index_select(0, kept);
     targets = targets.index_select(0, kept);
+    if (weights.defined()) weights = weights.index_select(0, kept);
   }
-  return options_.loss == Loss::kCrossEntropy ? full_loss(batch, vectors, targets, kept)
-                                              : sampled(vectors, targets, step);
+  return options_.loss == Loss::kCrossEntropy ? full_loss(batch, vectors, targets, kept, weights)
+                                              : sampled(batch, vectors, targets, kept, weights, step);
 }
 
 at::Tensor Objective::full_loss(const batching::Batch& batch, const at::Tensor& vectors, const at::Tensor& targets,
-                                const at::Tensor& kept) {
+                                const at::Tensor& kept, const at::Tensor& weights) {
   OutputLayer layer{.vectors = vectors,
                     .items = model_.item_vectors(),
                     .bias = model_.output_bias(),
                     .visited_weights = model_.visited_weights(),
                     .visited_offsets = {},
-                    .visited_items = {}};
+                    .visited_items = {},
+                    .weights = weights};
   if (layer.visited_weights.defined()) {
     layer.visited_offsets = batch.visited_offsets;
     layer.visited_items = batch.visited_items;
@@ -70,35 +121,90 @@ at::Tensor Objective::full_loss(const batching::Batch& batch, const at::Tensor& 
       {.label_smoothing = options_.label_smoothing, .bf16 = options_.precision == Precision::kBFloat16});
 }
 
-at::Tensor Objective::sampled(const at::Tensor& vectors, const at::Tensor& targets, std::int64_t step) {
-  at::Tensor drawn =
-      at::tensor(sampler_->draw(options_.n_negatives, seed_, static_cast<std::uint64_t>(step)), at::kLong)
-          .to(targets.device());
-  at::Tensor log_q;
-  if (options_.loss == Loss::kSampledSoftmax) {
-    std::vector<float> logs(static_cast<std::size_t>(drawn.numel()));
-    const at::Tensor on_cpu = drawn.to(at::kCPU);
-    const auto* item = on_cpu.const_data_ptr<std::int64_t>();
-    for (std::size_t i = 0; i < logs.size(); ++i)
-      logs[i] = static_cast<float>(std::log(static_cast<double>(logs.size()) * sampler_->probability(item[i])));
-    log_q = at::tensor(logs).to(vectors.device());
+at::Tensor Objective::draw(std::int64_t step) const {
+  auto drawn = sampler_->draw(options_.n_negatives, seed_, static_cast<std::uint64_t>(step));
+  const auto evenly =
+      uniform_->draw(options_.n_uniform_negatives, seed_ ^ kUniformStream, static_cast<std::uint64_t>(step));
+  drawn.insert(drawn.end(), evenly.begin(), evenly.end());
+  return at::tensor(drawn, at::kLong);
+}
+
+at::Tensor Objective::log_expected_counts(const at::Tensor& items, double n_from_targets) const {
+  const at::Tensor on_cpu = items.to(at::kCPU);
+  const auto* item = on_cpu.const_data_ptr<std::int64_t>();
+  std::vector<float> logs(static_cast<std::size_t>(on_cpu.numel()));
+  for (std::size_t i = 0; i < logs.size(); ++i) {
+    double expected = static_cast<double>(options_.n_negatives) * sampler_->probability(item[i]) +
+                      static_cast<double>(options_.n_uniform_negatives) * uniform_->probability(item[i]);
+    if (n_from_targets > 0)
+      expected += n_from_targets *
+                  (estimator_ ? estimator_->probability(item[i]) : targets_->probability(item[i]));
+    logs[i] = static_cast<float>(std::log(std::max(expected, kLeastCount)));
   }
-  const at::Tensor all = at::cat({targets, drawn});
-  const SampledLayer layer{.vectors = vectors,
-                           .item_vectors = model_.output_vectors(all),
-                           .item_bias = model_.output_bias(all),
-                           .items = all,
-                           .targets_are_negatives = options_.loss != Loss::kSampledSoftmax};
-  return sampled_loss(layer, log_q,
-                      {.loss = options_.loss,
-                       .bpr_regularization = options_.bpr_regularization,
-                       .score_elu = options_.score_elu,
-                       .bf16 = options_.precision == Precision::kBFloat16});
+  return at::tensor(logs);
+}
+
+void Objective::remember(const at::Tensor& items, const at::Tensor& vectors) {
+  const std::int64_t size = options_.memory_size, n = items.size(0);
+  std::int64_t& total = *n_remembered_.mutable_data_ptr<std::int64_t>();
+  const std::int64_t first = std::max<std::int64_t>(0, n - size);  // more than fit: the last ones stay
+  const at::Tensor places = at::arange(total + first, total + n, at::kLong).remainder(size);
+  memory_items_.index_copy_(0, places, items.narrow(0, first, n - first).to(at::kCPU));
+  memory_vectors_.index_copy_(0, places, vectors.narrow(0, first, n - first).to(at::kCPU));
+  total += n;
+}
+
+at::Tensor Objective::sampled(const batching::Batch& batch, const at::Tensor& vectors, const at::Tensor& targets,
+                              const at::Tensor& kept, const at::Tensor& weights, std::int64_t step) {
+  const at::Device device = vectors.device();
+  const std::int64_t n = targets.size(0);
+  if (estimator_) {
+    const at::Tensor host = targets.to(at::kCPU).contiguous();
+    estimator_->observe({host.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(n)});
+  }
+  at::Tensor items = at::cat({targets, draw(step).to(device)});
+  at::Tensor item_vectors = model_.output_vectors(items);
+  const at::Tensor of_targets = item_vectors.narrow(0, 0, n).detach();
+  // Negatives that are not of this batch stand behind the others, as constants: those remembered here, and in training
+  // on several devices those of the other ranks would too, with their number added to n_from_targets.
+  std::int64_t n_constant = 0;
+  if (memory_items_.defined()) {
+    n_constant = std::min(options_.memory_size, *n_remembered_.const_data_ptr<std::int64_t>());
+    items = at::cat({items, memory_items_.narrow(0, 0, n_constant).to(device)});
+    item_vectors = at::cat({item_vectors, memory_vectors_.narrow(0, 0, n_constant).to(device)});
+  }
+  SampledLayer layer{.vectors = vectors,
+                     .item_vectors = item_vectors,
+                     .item_bias = model_.output_bias(items),
+                     .items = items,
+                     .targets_are_negatives = options_.in_batch_negatives || options_.loss != Loss::kSampledSoftmax,
+                     .groups = {},
+                     .weights = weights};
+  double n_from_targets = static_cast<double>(n_constant);
+  if (options_.in_batch_negatives) {
+    at::Tensor rows = sequence_rows(batch);
+    if (kept.defined()) rows = rows.index_select(0, kept.to(at::kCPU));
+    n_from_targets += static_cast<double>(n) - mean_group_size(rows);
+    layer.groups = rows.to(device);
+  }
+  at::Tensor log_q;
+  if (options_.loss == Loss::kSampledSoftmax && options_.log_q_correction != LogQ::kNone)
+    log_q = log_expected_counts(items, n_from_targets).to(device);
+  const at::Tensor loss = sampled_loss(layer, log_q,
+                                       {.loss = options_.loss,
+                                        .bpr_regularization = options_.bpr_regularization,
+                                        .score_elu = options_.score_elu,
+                                        .bf16 = options_.precision == Precision::kBFloat16,
+                                        .correct_positive = options_.log_q_correction == LogQ::kBoth});
+  if (memory_items_.defined()) remember(targets, of_targets);
+  return loss;
 }
 
 std::int64_t Objective::negatives_per_target(std::int64_t n_targets) const {
   if (options_.loss == Loss::kCrossEntropy) return model_.n_items() - 1;
-  return options_.n_negatives + (options_.loss == Loss::kSampledSoftmax ? 0 : std::max<std::int64_t>(n_targets - 1, 0));
+  const bool in_batch = options_.in_batch_negatives || options_.loss != Loss::kSampledSoftmax;
+  return options_.n_negatives + options_.n_uniform_negatives + options_.memory_size +
+         (in_batch ? std::max<std::int64_t>(n_targets - 1, 0) : 0);
 }
 
 double Objective::output_flop(std::int64_t n_targets) const {

@@ -30,6 +30,8 @@ SEGUE_INLINE float exp_of(float x) {
   return p * std::bit_cast<float>((n + 127) << 23);
 }
 
+constexpr float kMasked = -1e30F;
+
 SEGUE_INLINE float sigmoid_of(float x) { return 1.0F / (1.0F + exp_of(-x)); }
 
 /// Sixteen running maxima: a single one would need reassociation that also forgets NaN.
@@ -86,8 +88,8 @@ void narrow_row(const float* x, std::uint16_t* out, std::int64_t n) {
 }
 
 SEGUE_CLONES
-double sampled_loss_row(const SampledRow& row, float* scores, const std::int32_t* negatives, const float* log_q,
-                        std::int64_t m, float* positive, float scale, float* scratch) {
+double sampled_loss_row(const SampledRow& row, float* scores, const std::int32_t* negatives,
+                        const std::int32_t* groups, const float* log_q, std::int64_t m, float* positive, float scale, float* scratch) {
   const std::int32_t target = row.target;
   const float elu = row.loss == Loss::kSampledSoftmax ? 0.0F : row.score_elu;
   float* const weight = scratch;     // exp(r_j - largest), 0 for hits on the target
@@ -102,9 +104,11 @@ double sampled_loss_row(const SampledRow& row, float* scores, const std::int32_t
   const float positive_slope = elu > 0 && raw_positive <= 0 ? r_i + elu : 1.0F;
   if (log_q != nullptr)
     for (std::int64_t j = 0; j < m; ++j) scores[j] -= log_q[j];
-  for (std::int64_t j = 0; j < m; ++j) weight[j] = negatives[j] == target ? -1e30F : scores[j];
+  for (std::int64_t j = 0; j < m; ++j) weight[j] = negatives[j] == target ? kMasked : scores[j];
+  if (groups != nullptr)
+    for (std::int64_t j = 0; j < m; ++j) weight[j] = groups[j] == row.group ? kMasked : weight[j];
   const float largest_negative = max_of(weight, m);
-  if (largest_negative <= -1e30F) {  // no negative is left
+  if (largest_negative <= kMasked) {  // no negative is left
     std::fill_n(scores, m, 0.0F);
     *positive = 0;
     return 0;
@@ -113,7 +117,7 @@ double sampled_loss_row(const SampledRow& row, float* scores, const std::int32_t
     const float largest = std::max(largest_negative, r_i);
     float sum = 0;
     for (std::int64_t j = 0; j < m; ++j) {
-      const float keep = negatives[j] == target ? 0.0F : 1.0F;
+      const float keep = weight[j] <= kMasked ? 0.0F : 1.0F;
       const float e = keep * exp_of(scores[j] - largest);
       scores[j] = e;
       sum += e;
@@ -126,7 +130,7 @@ double sampled_loss_row(const SampledRow& row, float* scores, const std::int32_t
   }
   float total = 0;
   for (std::int64_t j = 0; j < m; ++j) {
-    const float keep = negatives[j] == target ? 0.0F : 1.0F;
+    const float keep = weight[j] <= kMasked ? 0.0F : 1.0F;
     const float e = keep * exp_of(scores[j] - largest_negative);
     weight[j] = e;
     total += e;

@@ -25,17 +25,19 @@ struct SampledRow {
   float bpr_regularization;
   float score_elu;
   std::int32_t target;
+  std::int32_t group = -1;  ///< of the position; negatives of this group never count, as those equal to the target
 };
 
 /// One position's sampled loss and its gradient (formulas: losses.h).
 /// @param scores    [m] of the negatives; their gradient times `scale` afterwards
 /// @param negatives [m] items
+/// @param groups    [m] of the negatives (-1: none), or null
 /// @param log_q     [m], sampled softmax; else null
 /// @param positive  score of the target; its gradient times `scale` afterwards
 /// @param scratch   [2 m]
 /// @return          the loss of the row (not scaled)
-double sampled_loss_row(const SampledRow& row, float* scores, const std::int32_t* negatives, const float* log_q,
-                        std::int64_t m, float* positive, float scale, float* scratch);
+double sampled_loss_row(const SampledRow& row, float* scores, const std::int32_t* negatives,
+                        const std::int32_t* groups, const float* log_q, std::int64_t m, float* positive, float scale, float* scratch);
 
 /// sum of squares in double
 double squared_norm(const float* x, std::int64_t n);

@@ -29,13 +29,23 @@ constexpr std::int64_t kLogLinesPerEpoch = 50;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
+void check_columns(const Dataset& dataset, const TrainingOptions& options, const models::Model& model) {
+  if (model.reads_example_age() && dataset.times_ms().empty())
+    throw ConfigError("model.example_age needs the times of events: name their column in data.columns.time");
+  if (options.reward_weighting && dataset.rewards().empty())
+    throw ConfigError("training.reward_weighting needs rewards: name their column in data.columns.reward");
+}
+
 batching::BatchSourceOptions batch_options(const TrainingOptions& options, models::Model& model) {
   return {.batch_sequences = options.batch_sequences,
           .batch_positions = options.batch_positions,
           .max_length = options.max_length,
           .random_crop = options.random_crop,
           .include_validation = options.include_validation,
-          .visited = model.visited_weights().defined()};
+          .visited = model.visited_weights().defined(),
+          .example_age = model.reads_example_age(),
+          .reward_weighting = options.reward_weighting,
+          .targets_per_sequence = options.targets_per_sequence};
 }
 
 /// The path of the first key in which two objects differ: what the message of a refused resume names.
@@ -67,7 +77,7 @@ class Training {
         dataset_(dataset),
         options_(options),
         run_(run),
-        source_(dataset, batch_options(options, model), run.seed),
+        source_((check_columns(dataset, options, model), dataset), batch_options(options, model), run.seed),
         objective_(model, dataset, options, run.seed),
         optimizer_(model.parameters(), options) {
     if (options.ema_decay > 0) average_.emplace(model.parameters(), options.ema_decay);
@@ -116,6 +126,8 @@ Checkpoint Training::checkpoint(bool with_optimizer) const {
     for (const auto& [name, tensor] : average_->state()) checkpoint.tensors["ema." + name] = tensor;
   if (with_optimizer)
     for (const auto& [name, tensor] : optimizer_.state()) checkpoint.tensors["optimizer." + name] = tensor;
+  if (with_optimizer)
+    for (const auto& [name, tensor] : objective_.state()) checkpoint.tensors["objective." + name] = tensor;
   checkpoint.state = {{"step", place_.step},
                       {"epoch", place_.epoch},
                       {"batch", place_.batch},
@@ -169,6 +181,7 @@ void Training::resume() {
     }
   };
   restore("optimizer.", optimizer_.state());
+  restore("objective.", objective_.state());
   if (average_) restore("ema.", average_->state());
   place_.step = json_get<std::int64_t>(saved.state, "step", where);
   place_.epoch = json_get<std::int64_t>(saved.state, "epoch", where);

@@ -16,6 +16,11 @@ const std::vector<std::pair<std::string, Schedule>> kSchedules = {{"constant", S
 const std::vector<std::pair<std::string, Precision>> kPrecisions = {{"float32", Precision::kFloat32},
                                                                     {"bfloat16", Precision::kBFloat16}};
 
+const std::vector<std::pair<std::string, LogQ>> kCorrections = {
+    {"negatives", LogQ::kNegatives}, {"both", LogQ::kBoth}, {"none", LogQ::kNone}};
+const std::vector<std::pair<std::string, ItemProbability>> kProbabilities = {
+    {"counts", ItemProbability::kCounts}, {"streaming", ItemProbability::kStreaming}};
+
 template <class E>
 std::string word_of(const std::vector<std::pair<std::string, E>>& choices, E value) {
   for (const auto& [word, choice] : choices)
@@ -46,6 +51,28 @@ void TrainingOptions::read(config::Section& section) {
       {.meaning = "sampled losses: negatives of one update, shared by its positions", .unit = "items", .low = 0});
   section.read("negative_alpha", negative_alpha,
                {.meaning = "sampled losses: negatives are drawn by popularity to this power", .low = 0, .high = 2});
+  section.read("n_uniform_negatives", n_uniform_negatives,
+               {.meaning = "sampled_softmax: negatives of one update drawn evenly", .unit = "items", .low = 0});
+  section.read("in_batch_negatives", in_batch_negatives,
+               {.meaning = "sampled_softmax: targets of the other sequences of the batch are negatives too"});
+  section.read("memory_size", memory_size,
+               {.meaning = "sampled_softmax: so many targets of earlier updates stay negatives, with their vectors of "
+                           "then; 0: none",
+                .unit = "items",
+                .low = 0});
+  section.read_choice("log_q_correction", log_q_correction, kCorrections,
+                      {.meaning = "sampled_softmax: scores less the logarithm of the expected number of draws; both: "
+                                  "the positive's too, as published, which is biased"});
+  section.read_choice("item_probability", item_probability, kProbabilities,
+                      {.meaning = "how often an item is a target: counted in the training part, or estimated from the "
+                                  "batches as they come"});
+  section.read("reward_weighting", reward_weighting,
+               {.meaning = "an example counts by its reward (data.columns.reward) over the mean reward"});
+  section.read("targets_per_sequence", targets_per_sequence,
+               {.meaning = "so many targets of a sequence an epoch, drawn anew, so that long histories do not outweigh "
+                           "the others; 0: all",
+                .unit = "events",
+                .low = 0});
   section.read("bpr_regularization", bpr_regularization,
                {.meaning = "bpr_max: weight of the squared scores", .low = 0});
   section.read("score_elu", score_elu,
@@ -97,8 +124,17 @@ void TrainingOptions::read(config::Section& section) {
 
   if (batch_sequences == 0 && batch_positions == 0)
     section.fail("batch_sequences", "batch_sequences and batch_positions are both 0: one of them must bound a batch");
-  if (loss != Loss::kCrossEntropy && n_negatives == 0 && loss == Loss::kSampledSoftmax)
-    section.fail("n_negatives", "sampled_softmax needs negatives: set n_negatives to 1 or more");
+  if (loss == Loss::kSampledSoftmax && n_negatives == 0 && n_uniform_negatives == 0 && !in_batch_negatives)
+    section.fail("n_negatives",
+                 "sampled_softmax needs negatives: set n_negatives, n_uniform_negatives or in_batch_negatives");
+  if (loss != Loss::kSampledSoftmax) {
+    const auto need = [&](bool set, const char* key) {
+      if (set) section.fail(key, std::string(key) + " works with loss sampled_softmax only");
+    };
+    need(n_uniform_negatives > 0, "n_uniform_negatives");
+    need(in_batch_negatives, "in_batch_negatives");
+    need(memory_size > 0, "memory_size");
+  }
   if (label_smoothing > 0 && loss != Loss::kCrossEntropy)
     section.fail("label_smoothing", "label_smoothing works with loss cross_entropy only");
 }
@@ -113,6 +149,13 @@ Json TrainingOptions::to_json() const {
           {"loss", word_of(kLosses, loss)},
           {"n_negatives", n_negatives},
           {"negative_alpha", negative_alpha},
+          {"n_uniform_negatives", n_uniform_negatives},
+          {"in_batch_negatives", in_batch_negatives},
+          {"memory_size", memory_size},
+          {"log_q_correction", word_of(kCorrections, log_q_correction)},
+          {"item_probability", word_of(kProbabilities, item_probability)},
+          {"reward_weighting", reward_weighting},
+          {"targets_per_sequence", targets_per_sequence},
           {"bpr_regularization", bpr_regularization},
           {"score_elu", score_elu},
           {"label_smoothing", label_smoothing},

@@ -11,6 +11,10 @@ namespace segue::training {
 enum class Loss { kCrossEntropy, kSampledSoftmax, kBprMax, kTop1Max };
 enum class OptimizerKind { kAdamW, kAdagrad, kSgd };
 enum class Schedule { kConstant, kCosine };
+/// What of a sampled softmax is corrected for how often items are among the negatives.
+enum class LogQ { kNegatives, kBoth, kNone };
+/// Where the shares of items among targets come from.
+enum class ItemProbability { kCounts, kStreaming };
 enum class Precision { kFloat32, kBFloat16 };
 
 /// Section `training`.
@@ -25,6 +29,13 @@ struct TrainingOptions {
   Loss loss = Loss::kCrossEntropy;
   std::int64_t n_negatives = 2048;  ///< sampled losses: items a batch, shared by its positions
   double negative_alpha = 0.75;     ///< drawn by popularity^alpha
+  std::int64_t n_uniform_negatives = 0;  ///< sampled_softmax: and so many drawn evenly
+  bool in_batch_negatives = false;       ///< sampled_softmax: targets of other sequences of the batch too
+  std::int64_t memory_size = 0;          ///< sampled_softmax: and so many targets of earlier updates
+  LogQ log_q_correction = LogQ::kNegatives;
+  ItemProbability item_probability = ItemProbability::kCounts;  ///< of targets, in and across batches
+  bool reward_weighting = false;          ///< an example counts by its reward over the mean reward
+  std::int64_t targets_per_sequence = 0;  ///< 0: all
   double bpr_regularization = 1.0;  ///< BPR-max
   double score_elu = 0;             ///< BPR-max, TOP1-max: scores pass through elu with this alpha; 0: as they are
   double label_smoothing = 0;       ///< cross-entropy

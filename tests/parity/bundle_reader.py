@@ -1,5 +1,5 @@
-"""A bundle read and scored with nothing but Python's own library, in doubles: the formula of src/models/gru_session.h and the
-transforms of features.json, written down a second time. Slow on purpose: nothing here is shared with the program."""
+"""A bundle read and scored with nothing but Python's own library, in doubles: the formulas of src/models/gru_session.h and
+src/models/two_tower.h, and the transforms of features.json, written down a second time. Slow on purpose: nothing here is shared with the program."""
 import array
 import bisect
 import csv
@@ -47,6 +47,29 @@ def add(a, b):
 
 def sigmoid(x):
     return 1 / (1 + math.exp(-x))
+
+
+def unit(x):
+    length = math.sqrt(dot(x, x))
+    return [value / length for value in x]
+
+
+def hashed(item):
+    """The row of an item among hashed ids, before the remainder: the finisher of SplitMix64 of item + 1."""
+    x, mask = item + 1, (1 << 64) - 1
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & mask
+    x = (x ^ x >> 27) * 0x94D049BB133111EB & mask
+    return x ^ x >> 31
+
+
+def gru_step(weights, biases, x, h):
+    width = len(h)
+    from_x = [dot(row, x) + bias for row, bias in zip(weights[0], biases[0])]
+    from_h = [dot(row, h) + bias for row, bias in zip(weights[1], biases[1])]
+    r = [sigmoid(a + b) for a, b in zip(from_x[:width], from_h[:width])]
+    z = [sigmoid(a + b) for a, b in zip(from_x[width:2 * width], from_h[width:2 * width])]
+    n = [math.tanh(a + gate * b) for a, gate, b in zip(from_x[2 * width:], r, from_h[2 * width:])]
+    return [(1 - gate) * new + gate * old for gate, new, old in zip(z, n, h)]
 
 
 def milliseconds(text):
@@ -125,13 +148,8 @@ class Bundle:
                 for value, weight, bias in zip(x, self.weights[name + ".weight"].numbers, self.weights[name + ".bias"].numbers)]
 
     def gru(self, layer, x, h):
-        name, width = f"layers.{layer}.gru.", len(h)
-        from_x = [dot(row, x) + bias for row, bias in zip(self.gru_rows[layer][0], self.weights[name + "bias_ih"].numbers)]
-        from_h = [dot(row, h) + bias for row, bias in zip(self.gru_rows[layer][1], self.weights[name + "bias_hh"].numbers)]
-        r = [sigmoid(a + b) for a, b in zip(from_x[:width], from_h[:width])]
-        z = [sigmoid(a + b) for a, b in zip(from_x[width:2 * width], from_h[width:2 * width])]
-        n = [math.tanh(a + gate * b) for a, gate, b in zip(from_x[2 * width:], r, from_h[2 * width:])]
-        return [(1 - gate) * new + gate * old for gate, new, old in zip(z, n, h)]
+        name = f"layers.{layer}.gru."
+        return gru_step(self.gru_rows[layer], [self.weights[name + "bias_" + part].numbers for part in ("ih", "hh")], x, h)
 
     def vector(self, items, history, context):
         o, specs = self.options, self.manifest["features"]
@@ -167,20 +185,81 @@ class Bundle:
 
     def scores(self, items, history, context):
         """{item id: score}"""
-        vector = self.vector(items, history, context)
-        table = self.weights["item_embedding.weight" if self.options["tied"] else "output_embedding.weight"]
+        towers = self.manifest["model"]["kind"] == "two_tower"
+        vector = (self.user_vector if towers else self.vector)(items, history, context)
         scores = {}
         for row, item in enumerate(self.items):
-            output = table.row(row)
-            if self.options["normalize"]:
-                output = [value / math.sqrt(dot(output, output)) for value in output]
-            score = dot(vector, output)
+            score = dot(vector, self.item_vector(row) if towers else self.output_vector(row))
             if self.options["output_bias"]:
                 score += self.weights["output_bias"].numbers[row]
-            if self.options["visited_weights"] and row in items:
+            if self.options.get("visited_weights") and row in items:
                 score += self.weights["visited_weights"].numbers[0 if row == items[-1] else 1]
             scores[item] = score
         return scores
+
+    def output_vector(self, row):
+        output = self.weights["item_embedding.weight" if self.options["tied"] else "output_embedding.weight"].row(row)
+        return unit(output) if self.options["normalize"] else output
+
+    # The two towers
+
+    def embedded(self, table, spec, value):
+        return self.weights[f"{table}.{spec['name']}.weight"].row(value) if spec["categorical"] else [value]
+
+    def describe(self, table, row):
+        buckets = self.options["id_buckets"]
+        x = list(self.weights[table].row(row if buckets == 0 else buckets if row == len(self.items) else hashed(row) % buckets))
+        for spec in self.item_specs:
+            x += self.embedded("item_features", spec, self.item_tables[spec["name"]].numbers[row])
+        return x
+
+    def tower(self, name, x, n_hidden):
+        for layer in range(n_hidden + 1):
+            x = self.linear(x, f"{name}.{layer}")
+            if layer < n_hidden:
+                x = [max(value, 0.0) for value in x]
+        return x
+
+    def user_vector(self, items, history, context):
+        o, specs = self.options, self.manifest["features"]
+        events = []
+        for item, codes in zip(items, history):
+            x = self.describe("item_embedding.weight", item)
+            for code, spec in zip(codes, [spec for spec in specs if spec["history"]]):
+                x += self.embedded("features", spec, code)
+            events.append(x)
+        if o["history"] == "gru":
+            name = "history.gru."
+            rows = [self.weights[name + "weight_" + part].rows() for part in ("ih", "hh")]
+            u = [0.0] * o["hidden_dim"]
+            for x in events:
+                u = gru_step(rows, [self.weights[name + "bias_" + part].numbers for part in ("ih", "hh")], x, u)
+        else:
+            rates = [1.0] * len(events[0])
+            if o["history"] != "mean":
+                rates = [2 ** (-1 / math.exp(h)) for h in self.weights["history.log_half_life"].numbers]
+            weights = [1.0] * len(events)
+            if o["history"] == "attention":
+                attention = self.weights["history.attention"].numbers
+                weights = [math.exp(max(-10, min(10, dot(attention, x)))) for x in events]
+            u = []
+            for k, rate in enumerate(rates):
+                w = [rate ** (len(events) - 1 - i) * weight for i, weight in enumerate(weights)]
+                u.append(dot(w, [x[k] for x in events]) / math.fsum(w))
+        for code, spec in zip(context[-1], [spec for spec in specs if spec["context"]]):
+            u += self.embedded("features", spec, code)
+        u = self.tower("user_tower", u + [0.0, 0.0] * o["example_age"], len(o["user_layers"]))
+        if not o["normalize"]:
+            return u
+        scale = math.exp(self.weights["log_scale"].numbers[0]) if o["learn_temperature"] else 1 / o["temperature"]
+        return [scale * value for value in unit(u)]
+
+    def item_vector(self, row):
+        o = self.options
+        y = self.describe("item_embedding.weight" if o["tied"] else "output_embedding.weight", row)
+        if "item_tower.0.weight" in self.weights:
+            y = self.tower("item_tower", y, len(o["item_layers"]))
+        return unit(y) if o["normalize"] else y
 
 
 def read_histories(path, column):

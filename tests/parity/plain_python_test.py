@@ -36,6 +36,12 @@ class PlainPythonTest(unittest.TestCase):
     def test_a_model_that_reads_features_of_items(self):
         self.check("items")
 
+    def test_two_towers_with_everything(self):
+        self.check("towers")
+
+    def test_two_towers_over_hashed_ids(self):
+        self.check("hashed")
+
     def test_the_tables_are_what_the_transforms_make_of_the_item_file(self):
         with tempfile.TemporaryDirectory() as work:
             directory, _, _ = make(work, "items")

@@ -49,6 +49,12 @@ class ScriptedModelTest(unittest.TestCase):
     def test_a_model_that_reads_features_of_items(self):
         self.check("items")
 
+    def test_two_towers_with_everything(self):
+        self.check("towers")
+
+    def test_two_towers_over_hashed_ids(self):
+        self.check("hashed")
+
 
 if __name__ == "__main__":
     unittest.main()

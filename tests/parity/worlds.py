@@ -1,4 +1,4 @@
-"""Two small trained models and what `segue recommend` says of the same histories."""
+"""Small trained models and what `segue recommend` says of the same histories."""
 import csv
 import pathlib
 import sys
@@ -18,7 +18,11 @@ MODELS = {
     "deep": "embedding_dim: 12, hidden_dim: 20, n_layers: 2, layer_norm: true, residual: true, feed_forward_dim: 24, tied: false, "
             "normalize: true, scale: 9.7",
     "items": "embedding_dim: 12, hidden_dim: 16, feature_dim: 5, layer_norm: true",
+    "towers": "kind: two_tower, embedding_dim: 12, vector_dim: 10, feature_dim: 5, history: attention, user_layers: [20], "
+              "item_layers: [14], example_age: true, output_bias: true, learn_temperature: true",
+    "hashed": "kind: two_tower, embedding_dim: 12, vector_dim: 12, id_buckets: 61, history: gru, hidden_dim: 14, tied: false",
 }
+WITH_ITEMS = ("items", "towers")
 ITEMS = """\
   items:
     files: {work}/data/cities.csv
@@ -35,8 +39,9 @@ def edited(text, model, work):
     tail = rest[rest.index("  split:"):]
     head = head.replace("item: city,", "item: city_id,")
     before, after = tail.split("model:\n")
-    items = ITEMS.format(work=work) if model == "items" else ""
-    return head + FEATURES + items + before + "model: {kind: gru_session, " + MODELS[model] + "}\n" + after[after.index("training:"):]
+    items = ITEMS.format(work=work) if model in WITH_ITEMS else ""
+    kind = "" if MODELS[model].startswith("kind:") else "kind: gru_session, "
+    return head + FEATURES + items + before + "model: {" + kind + MODELS[model] + "}\n" + after[after.index("training:"):]
 
 
 def make(work, model):

@@ -231,7 +231,7 @@ TEST_P(SampledLossTest, ValueAndGradientsAreThoseOfPlainDoubles) {
                                       {tensor_of(tb, {4}, false), tensor_of(sb, {37}, false)},
                                       {at::tensor(targets, at::kLong), at::tensor(negatives, at::kLong)});
   const at::Tensor loss =
-      sampled_loss(layer, tensor_of(log_q, {37}, false),
+      sampled_loss(layer, at::cat({at::zeros({4}), tensor_of(log_q, {37}, false)}),
                    {.loss = GetParam().loss, .bpr_regularization = 0.9, .score_elu = GetParam().elu, .bf16 = false});
   EXPECT_NEAR(loss.item<double>(), plain(), 1e-6 * (1 + plain()));
   loss.backward();
@@ -271,7 +271,7 @@ TEST(SampledLoss, OnEveryItemOnceItIsTheFullCrossEntropy) {
   const at::Tensor v = tensor_of(plain.v, {7, 5}), w = tensor_of(plain.v, {7, 5});
   const SampledLayer sampled =
       layer_of(v, {items.detach().index_select(0, targets), items.detach()}, {}, {targets, at::arange(11, at::kLong)});
-  const at::Tensor all = sampled_loss(sampled, at::zeros({11}), {.loss = Loss::kSampledSoftmax});
+  const at::Tensor all = sampled_loss(sampled, at::zeros({18}), {.loss = Loss::kSampledSoftmax});
   const at::Tensor full = cross_entropy(
       {.vectors = w, .items = items, .bias = {}, .visited_weights = {}, .visited_offsets = {}, .visited_items = {}},
       targets, {});
@@ -285,7 +285,7 @@ TEST(SampledLoss, NegativesThatAreAllHitsCostNothing) {
   const SampledLayer layer =
       layer_of(at::ones({1, 1}).set_requires_grad(true), {at::ones({3, 1})}, {}, {at::tensor({4L, 4L, 4L}, at::kLong)});
   for (const Loss loss : {Loss::kSampledSoftmax, Loss::kBprMax, Loss::kTop1Max}) {
-    const at::Tensor value = sampled_loss(layer, at::zeros({2}), {.loss = loss});
+    const at::Tensor value = sampled_loss(layer, at::zeros({3}), {.loss = loss});
     EXPECT_EQ(value.item<double>(), 0.0);
     value.backward();
   }
@@ -328,25 +328,92 @@ TEST(SampledLoss, CorrectingNegativesAloneBiasesTheGradientLeast) {
   const double rest = (logits.exp().sum() - logits[10].exp()).item<double>();
   logits[10] = std::log(4.0 * rest);
   const at::Tensor exact = at::softmax(logits, 0) - identity[10];
-  const auto bias = [&](bool shift_positive) {
+  enum class Correction { kNone, kNegatives, kBoth };
+  const auto bias = [&](Correction correction) {
     at::Tensor mean = at::zeros({kItems});
     for (std::int64_t round = 0; round < kRounds; ++round) {
       const auto drawn = sampler.draw(kDraws, 3, static_cast<std::uint64_t>(round));
-      std::vector<float> log_q;
+      std::vector<float> log_q = {static_cast<float>(std::log(kDraws * sampler.probability(10)))};
       for (const auto item : drawn) log_q.push_back(static_cast<float>(std::log(kDraws * sampler.probability(item))));
       const at::Tensor v = logits.clone().reshape({1, kItems}).set_requires_grad(true);
       const at::Tensor negatives = at::tensor(drawn, at::kLong);
-      const at::Tensor own = at::full({1}, shift_positive ? -std::log(kDraws * sampler.probability(10)) : 0.0);
       const SampledLayer layer = layer_of(v, {identity.index_select(0, target), identity.index_select(0, negatives)},
-                                          {own, at::zeros({kDraws})}, {target, negatives});
-      sampled_loss(layer, at::tensor(log_q), {.loss = Loss::kSampledSoftmax}).backward();
+                                          {}, {target, negatives});
+      sampled_loss(layer, correction == Correction::kNone ? at::Tensor() : at::tensor(log_q),
+                   {.loss = Loss::kSampledSoftmax, .correct_positive = correction == Correction::kBoth})
+          .backward();
       mean += v.grad().reshape({-1}) / kRounds;
     }
     return ((mean - exact).norm() / exact.norm()).item<double>();
   };
-  const double negatives_only = bias(false), both = bias(true);
+  const double negatives_only = bias(Correction::kNegatives);
   EXPECT_LT(negatives_only, 0.15);
-  EXPECT_GT(both, 3 * negatives_only);
+  EXPECT_GT(bias(Correction::kBoth), 3 * negatives_only);
+  EXPECT_GT(bias(Correction::kNone), 0.6);
+}
+
+// Targets of the batch as negatives: those of the position's own sequence, and its own target, do not count.
+TEST(SampledLoss, NegativesInTheBatchAreTargetsOfOtherSequences) {
+  const at::Tensor t = tensor_of(normals(16, 31), {4, 4}, false), s = tensor_of(normals(8, 32), {2, 4}, false);
+  const at::Tensor v = tensor_of(normals(16, 30), {4, 4});
+  const std::vector<std::int64_t> items = {7, 8, 7, 9, 8, 3};
+  const std::vector<std::int32_t> groups = {0, 0, 1, 1};
+  const Doubles log_q = normals(6, 40, 0.3), weights = {1, 2, 0.5, 0};
+  SampledLayer layer = layer_of(v, {t, s}, {}, {at::tensor(items, at::kLong)});
+  layer.targets_are_negatives = true;
+  layer.groups = at::tensor(groups, at::kInt);
+  layer.weights = tensor_of(weights, {4}, false);
+  const at::Tensor loss = sampled_loss(layer, tensor_of(log_q, {6}, false), {.loss = Loss::kSampledSoftmax});
+  const at::Tensor scores = at::mm(v.detach(), layer.item_vectors.detach().t());
+  double expected = 0;
+  for (std::int64_t r = 0; r < 4; ++r) {
+    const auto score = [&](std::int64_t j) { return scores[r][j].item<double>(); };
+    double sum = std::exp(score(r));
+    for (std::size_t j = 0; j < 6; ++j) {
+      const bool hit = items[j] == items[static_cast<std::size_t>(r)];
+      const bool own = j < 4 && groups[j] == groups[static_cast<std::size_t>(r)];
+      if (!hit && !own) sum += std::exp(score(static_cast<std::int64_t>(j)) - log_q[j]);
+    }
+    expected += weights[static_cast<std::size_t>(r)] * (std::log(sum) - score(r)) / 4;
+  }
+  EXPECT_NEAR(loss.item<double>(), expected, 1e-6);
+  loss.backward();
+  EXPECT_EQ(v.grad()[3].abs().sum().item<double>(), 0.0);  // of no weight
+  EXPECT_GT(v.grad()[0].abs().sum().item<double>(), 0.0);
+}
+
+TEST(CrossEntropy, WeightsCountPositions) {
+  const Plain plain;
+  const at::Tensor items = tensor_of(plain.o, {11, 5}, false), targets = at::tensor(plain.targets, at::kLong);
+  const at::Tensor v = tensor_of(plain.v, {7, 5}), w = tensor_of(plain.v, {7, 5});
+  const at::Tensor weights = at::tensor({0.F, 1.F, 2.F, 3.F, 0.5F, 0.F, 1.F});
+  const auto loss_of = [&](const at::Tensor& vectors, const at::Tensor& of) {
+    return cross_entropy({.vectors = vectors,
+                          .items = items,
+                          .bias = {},
+                          .visited_weights = {},
+                          .visited_offsets = {},
+                          .visited_items = {},
+                          .weights = of},
+                         targets, {.label_smoothing = 0.1});
+  };
+  const at::Tensor weighted = loss_of(v, weights);
+  // Each position on its own, at its weight.
+  at::Tensor sum = at::zeros({});
+  for (std::int64_t r = 0; r < 7; ++r) {
+    const at::Tensor one = cross_entropy({.vectors = w.narrow(0, r, 1),
+                                          .items = items,
+                                          .bias = {},
+                                          .visited_weights = {},
+                                          .visited_offsets = {},
+                                          .visited_items = {}},
+                                         targets.narrow(0, r, 1), {.label_smoothing = 0.1});
+    sum = sum + one * weights[r] / 7;
+  }
+  EXPECT_NEAR(weighted.item<double>(), sum.item<double>(), 1e-6);
+  weighted.backward();
+  sum.backward();
+  EXPECT_TRUE(at::allclose(v.grad(), w.grad(), 1e-5, 1e-7));
 }
 
 }  // namespace
