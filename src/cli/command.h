@@ -16,6 +16,7 @@ struct GlobalOptions {
 void add_generate(CLI::App& app, GlobalOptions& global);
 void add_prepare(CLI::App& app, GlobalOptions& global);
 void add_train(CLI::App& app, GlobalOptions& global);
+void add_tune(CLI::App& app, GlobalOptions& global);
 void add_evaluate(CLI::App& app, GlobalOptions& global);
 void add_export(CLI::App& app, GlobalOptions& global);
 void add_index(CLI::App& app, GlobalOptions& global);

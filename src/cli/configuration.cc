@@ -48,6 +48,10 @@ Configuration Configuration::from(config::Document document) {
   c.recommend.read(recommend);
   auto output = root.section("output", "where results go");
   c.output.read(output);
+  auto tune = root.unkept_section("tune", "what `segue tune` searches over");
+  c.tune.seed = c.seed;
+  c.tune.metric = c.training.metric;
+  c.tune.read(tune);
   document.finish();
   c.resolved = document.resolved();
   return c;

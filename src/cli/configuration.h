@@ -14,6 +14,7 @@
 #include "recommend/recommend.h"
 #include "report/report.h"
 #include "training/training_options.h"
+#include "tuning/tune_options.h"
 
 namespace segue::cli {
 
@@ -29,7 +30,8 @@ struct Configuration {
   std::optional<item_index::IndexOptions> index;  ///< where the file has the section
   recommend::RecommendOptions recommend;
   report::OutputOptions output;
-  std::string resolved;  ///< the configuration as YAML, defaults filled in
+  tuning::TuneOptions tune;
+  std::string resolved;  ///< the configuration as YAML, defaults filled in; without the section tune
 
   static Configuration load(const std::filesystem::path& path, const std::vector<std::string>& overrides);
   static Configuration from(config::Document document);

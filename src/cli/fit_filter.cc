@@ -48,7 +48,7 @@ class StepsShown {
 }  // namespace
 
 Json fit_filter(const Configuration& configuration, const Dataset& dataset, const RunFiles& files, const Json& identity,
-                int n_threads) {
+                int n_threads, const std::vector<std::string>& more_metrics) {
   const auto& options = std::get<collaborative::FilterOptions>(configuration.model.of_kind());
   const bool include_validation = configuration.training.include_validation;
   StepsShown shown;
@@ -63,11 +63,17 @@ Json fit_filter(const Configuration& configuration, const Dataset& dataset, cons
 
   const std::string& metric = configuration.training.metric;
   Json value;
+  Json metrics = Json::object();
   if (!include_validation) {
-    training::Validation validation(dataset, configuration.evaluation.protocol, {metric},
+    std::vector<std::string> names = {metric};
+    names.insert(names.end(), more_metrics.begin(), more_metrics.end());
+    training::Validation validation(dataset, configuration.evaluation.protocol, names,
                                     configuration.training.max_length, n_threads);
     collaborative::FilterScorer scorer(*filter, dataset, n_threads);
-    if (!validation.empty()) value = validation.run(scorer).at(metric);
+    if (!validation.empty()) {
+      metrics = validation.run(scorer);
+      value = metrics.at(metric);
+    }
   }
   std::int64_t n_bytes = 0;
   const auto weights = filter->weights();
@@ -86,7 +92,9 @@ Json fit_filter(const Configuration& configuration, const Dataset& dataset, cons
     text += line;
   }
   log_info(text);
-  return {{"metric", metric}, {"best_metric", value}, {"seconds", seconds}, {"weight_bytes", n_bytes}};
+  Json result = {{"metric", metric}, {"best_metric", value}, {"seconds", seconds}, {"weight_bytes", n_bytes}};
+  if (!more_metrics.empty()) result["metrics"] = metrics;
+  return result;
 }
 
 }  // namespace segue::cli

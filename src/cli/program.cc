@@ -85,6 +85,7 @@ Program::Program()
   add_generate(*app, global);
   add_prepare(*app, global);
   add_train(*app, global);
+  add_tune(*app, global);
   add_evaluate(*app, global);
   add_export(*app, global);
   add_index(*app, global);

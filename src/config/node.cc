@@ -3,8 +3,6 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 
 #include "support/errors.h"
@@ -21,17 +19,6 @@ std::string range_text(const Doc& doc) {
 }
 
 }  // namespace
-
-std::string number_text(double number) {
-  if (std::isnan(number)) return ".nan";
-  if (std::isinf(number)) return number > 0 ? ".inf" : "-.inf";
-  std::array<char, 32> text{};
-  // Whole numbers in full: 100000, not 1e+05.
-  const bool whole = number == std::trunc(number) && std::abs(number) < 1e15;
-  const auto result = whole ? std::to_chars(text.data(), text.data() + text.size(), static_cast<std::int64_t>(number))
-                            : std::to_chars(text.data(), text.data() + text.size(), number);
-  return {text.data(), result.ptr};
-}
 
 const Value* Section::Node::find(const std::string& key) const { return value == nullptr ? nullptr : value->find(key); }
 
@@ -102,9 +89,7 @@ void Section::Node::check_known(const Node& root) const {
     const auto entry =
         std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.key == written.key; });
     if (entry != entries.end()) {
-      if (entry->kind == Entry::Kind::kSection || entry->kind == Entry::Kind::kSectionList) {
-        for (const auto& node : entry->nodes) node->check_known(root);
-      }
+      for (const auto& node : entry->nodes) node->check_known(root);
       continue;
     }
     std::vector<std::string> known;
@@ -152,6 +137,15 @@ void Section::Node::emit(YAML::Emitter& out) const {
         out << YAML::BeginSeq;
         for (const auto& node : entry.nodes) node->emit(out);
         out << YAML::EndSeq;
+        break;
+      case Entry::Kind::kNamedSections:
+        if (entry.nodes.empty()) out << YAML::Flow;
+        out << YAML::BeginMap;
+        for (std::size_t i = 0; i < entry.names.size(); ++i) {
+          out << YAML::Key << entry.names[i] << YAML::Value;
+          entry.nodes[i]->emit(out);
+        }
+        out << YAML::EndMap;
         break;
       case Entry::Kind::kWords:
         if (entry.words.empty()) out << YAML::Flow;

@@ -18,7 +18,7 @@ namespace segue::config {
 struct Section::Node {
   /// A key that somebody read, with the value it has, defaults filled in.
   struct Entry {
-    enum class Kind { kScalar, kList, kSection, kSectionList, kWords };
+    enum class Kind { kScalar, kList, kSection, kSectionList, kNamedSections, kWords };
     Kind kind = Kind::kScalar;
     std::string key;
     KeyInfo info;
@@ -27,7 +27,9 @@ struct Section::Node {
     std::string scalar;
     std::vector<std::string> elements;
     std::vector<std::pair<std::string, std::string>> words;
-    std::vector<std::shared_ptr<Node>> nodes;  ///< kSection: one; kSectionList: one an element
+    std::vector<std::shared_ptr<Node>>
+        nodes;                       ///< kSection: one; kSectionList: one an element; kNamedSections: one a name
+    std::vector<std::string> names;  ///< of kNamedSections
   };
 
   std::string origin;                  ///< file name, for messages about what is absent
@@ -64,8 +66,5 @@ struct Section::Node {
   void emit(YAML::Emitter& out) const;
   void list_keys(std::vector<KeyInfo>& keys) const;
 };
-
-/// The shortest text that reads back as the same number.
-std::string number_text(double number);
 
 }  // namespace segue::config

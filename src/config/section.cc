@@ -174,6 +174,41 @@ Section Section::optional_section(const std::string& key, const std::string& mea
   return made;
 }
 
+Section Section::unkept_section(const std::string& key, const std::string& meaning) {
+  Section made = section(key, meaning);
+  node_->note(key, Node::Entry::Kind::kSection, "section", {}).first->left_out = true;
+  return made;
+}
+
+std::vector<std::pair<std::string, Section>> Section::named_sections(const std::string& key, const std::string& word,
+                                                                     const std::string& meaning) {
+  const Value* found = node_->find(key);
+  if (found != nullptr && found->kind != Kind::kMapping && found->kind != Kind::kNull)
+    fail(key, std::string("expected a mapping (") + word + ": ...), this is " + found->kind_name());
+  const auto [entry, again] =
+      node_->note(key, Node::Entry::Kind::kNamedSections, "mapping of sections", {.meaning = meaning});
+  if (!again) {
+    entry->info.default_value = "{}";
+    const auto add = [&, added = entry](const std::string& name, const Value* value) {
+      added->names.push_back(name);
+      added->nodes.push_back(node_->child(node_->path_of(key) + "." + name, value));
+    };
+    if (node_->describing) add("<" + word + ">", nullptr);
+    for (std::size_t i = 0; found != nullptr && i < found->entries.size(); ++i) {
+      const Value::Entry& named = found->entries[i];
+      if (named.value.kind != Kind::kMapping) {
+        node_->fail_at(named.value.place, key + "." + named.key,
+                       std::string("expected a mapping (key: value), this is ") + named.value.kind_name());
+      }
+      add(named.key, &named.value);
+    }
+  }
+  std::vector<std::pair<std::string, Section>> sections;
+  for (std::size_t i = 0; i < entry->nodes.size(); ++i)
+    sections.emplace_back(entry->names[i], Section(entry->nodes[i]));
+  return sections;
+}
+
 std::vector<Section> Section::list(const std::string& key, const std::string& meaning) {
   const Value* found = node_->find(key);
   if (found != nullptr && found->kind != Kind::kList && found->kind != Kind::kNull) {
@@ -222,6 +257,8 @@ std::vector<std::pair<std::string, std::string>> Section::words(const std::strin
 bool Section::has(const std::string& key) const { return node_->find(key) != nullptr; }
 
 std::string Section::path() const { return node_->path; }
+
+std::string Section::place() const { return node_->value == nullptr ? node_->origin : node_->value->place.text(); }
 
 void Section::fail(const std::string& key, const std::string& message) const { node_->fail(key, message); }
 

@@ -60,13 +60,20 @@ class Section {
   Section section(const std::string& key, const std::string& meaning);
   /// The same for one whose presence means something: where it is absent, Document::resolved() leaves it out.
   Section optional_section(const std::string& key, const std::string& meaning);
+  /// The same for one that is of no concern to what a run keeps: Document::resolved() leaves it out always.
+  Section unkept_section(const std::string& key, const std::string& meaning);
+  /// A mapping from the user's own words to mappings, in the order of the file; when describing, one with all defaults,
+  /// shown as "key.<word>.".
+  std::vector<std::pair<std::string, Section>> named_sections(const std::string& key, const std::string& word,
+                                                              const std::string& meaning);
   /// A list of mappings; when describing, one element with all defaults, shown as "key[].".
   std::vector<Section> list(const std::string& key, const std::string& meaning);
   /// A mapping whose keys are the user's own words (column name -> something).
   std::vector<std::pair<std::string, std::string>> words(const std::string& key, const std::string& meaning);
 
   [[nodiscard]] bool has(const std::string& key) const;
-  [[nodiscard]] std::string path() const;  ///< "data.columns"
+  [[nodiscard]] std::string path() const;   ///< "data.columns"
+  [[nodiscard]] std::string place() const;  ///< where it begins, "gru.yaml:3:7", or the file where it is not there
   /// ConfigError "file:line:column: path.key: message", placed at the key's value if it is there.
   [[noreturn]] void fail(const std::string& key, const std::string& message) const;
 

@@ -3,6 +3,9 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
 
 #include "support/errors.h"
 
@@ -65,6 +68,17 @@ const char* Value::kind_name() const {
     case Kind::kMapping: return "a mapping";
   }
   return "";
+}
+
+std::string number_text(double number) {
+  if (std::isnan(number)) return ".nan";
+  if (std::isinf(number)) return number > 0 ? ".inf" : "-.inf";
+  std::array<char, 32> text{};
+  // Whole numbers in full: 100000, not 1e+05.
+  const bool whole = number == std::trunc(number) && std::abs(number) < 1e15;
+  const auto result = whole ? std::to_chars(text.data(), text.data() + text.size(), static_cast<std::int64_t>(number))
+                            : std::to_chars(text.data(), text.data() + text.size(), number);
+  return {text.data(), result.ptr};
 }
 
 Value parse_value(const std::string& yaml, const std::string& origin) {

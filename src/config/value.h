@@ -43,4 +43,7 @@ Value parse_value(const std::string& yaml, const std::string& origin);
 /// @throws ConfigError  no "=", a path through a scalar, a list element beyond the end
 void apply_override(Value& root, const std::string& assignment);
 
+/// The shortest text that reads back as the same number.
+std::string number_text(double number);
+
 }  // namespace segue::config

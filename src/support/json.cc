@@ -18,6 +18,20 @@ Json read_json(const std::filesystem::path& path) {
 
 void write_json(const std::filesystem::path& path, const Json& json) { storage::write_file(path, json.dump(2) + "\n"); }
 
+std::string first_difference(const Json& a, const Json& b) {
+  if (!a.is_object() || !b.is_object()) return {};
+  const auto path_below = [](const std::string& key, const std::string& rest) {
+    return rest.empty() ? key : key + "." + rest;
+  };
+  for (const auto& [key, value] : a.items()) {
+    if (!b.contains(key)) return key;
+    if (b.at(key) != value) return path_below(key, first_difference(value, b.at(key)));
+  }
+  for (const auto& [key, value] : b.items())
+    if (!a.contains(key)) return key;
+  return {};
+}
+
 void check_format(const Json& manifest, const std::string& format, int newest, const std::string& where) {
   if (!manifest.is_object() || !manifest.contains("format") || !manifest.at("format").is_string()) {
     throw DataError(where + ": not a " + format + ": no format is named in it");

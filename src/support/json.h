@@ -17,6 +17,9 @@ void write_json(const std::filesystem::path& path, const Json& json);
 template <class T>
 T json_get(const Json& json, const std::string& key, const std::string& where);
 
+/// The dotted path of the first key in which two objects differ; empty when they are equal.
+std::string first_difference(const Json& a, const Json& b);
+
 /// Checks `{"format": name, "version": n}` at the head of a manifest: DataError when it is of another format, or newer
 /// than `newest` ("written by a newer Segue: update the program").
 void check_format(const Json& manifest, const std::string& format, int newest, const std::string& where);

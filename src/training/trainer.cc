@@ -48,17 +48,6 @@ batching::BatchSourceOptions batch_options(const TrainingOptions& options, model
           .targets_per_sequence = options.targets_per_sequence};
 }
 
-/// The path of the first key in which two objects differ: what the message of a refused resume names.
-std::string first_difference(const Json& a, const Json& b, const std::string& path) {
-  if (!a.is_object() || !b.is_object()) return path;
-  for (const auto& [key, value] : a.items())
-    if (!b.contains(key) || b.at(key) != value)
-      return first_difference(value, b.contains(key) ? b.at(key) : Json(), path.empty() ? key : path + "." + key);
-  for (const auto& [key, value] : b.items())
-    if (!a.contains(key)) return path.empty() ? key : path + "." + key;
-  return path;
-}
-
 /// Where training stands: everything that a checkpoint carries beside tensors.
 struct Place {
   std::int64_t step = 0, epoch = 0, batch = 0;  // updates done; epoch under way and its next batch, both from 0
@@ -168,7 +157,7 @@ void Training::resume() {
   const Json identity = json_get<Json>(saved.state, "identity", where);
   if (identity != run_.identity)
     throw DataError(
-        where + ": cannot resume: '" + first_difference(identity, run_.identity, "") +
+        where + ": cannot resume: '" + first_difference(identity, run_.identity) +
         "' is not what the run was started with; resume with the run's own config.yaml, or start a new run");
   load_parameters(saved, model_.parameters(), false);
   const auto restore = [&](const std::string& prefix, const std::map<std::string, at::Tensor>& state) {
@@ -350,6 +339,7 @@ TrainingResult Training::run() {
                                                              static_cast<double>(std::max<std::int64_t>(per_update, 1));
   if (options_.evaluate_every > 0 && !options_.include_validation) {
     std::vector<std::string> metrics = {options_.metric};
+    metrics.insert(metrics.end(), run_.more_metrics.begin(), run_.more_metrics.end());
     validation_.emplace(dataset_, run_.validation, metrics, options_.max_length, run_.n_threads);
     if (validation_->empty()) {
       log_warning("the dataset has no validation targets: the last epoch counts as the best");

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "dataset/dataset.h"
 #include "models/model.h"
@@ -21,7 +23,8 @@ struct TrainingRun {
   int n_threads = 1;
   bool resume = false;
   Json identity;  ///< stored in checkpoints and compared on resume: model, data fingerprint, training options
-  ranking::RankingProtocol validation;  ///< how the validation metric is measured (part is kValidation)
+  ranking::RankingProtocol validation;         ///< how the validation metric is measured (part is kValidation)
+  std::vector<std::string> more_metrics = {};  ///< measured and logged beside the metric that chooses the best epoch
   std::function<void(std::int64_t step)> after_step = {};  ///< called after every update
 };
 

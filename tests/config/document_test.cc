@@ -238,5 +238,51 @@ TEST(Document, AnOptionalSectionThatIsAbsentStaysAbsent) {
   EXPECT_EQ(described.keys().size(), 1u);
 }
 
+TEST(Document, NamedSectionsHaveTheUsersWordsForKeys) {
+  std::vector<std::pair<std::string, double>> weights;
+  std::string place;
+  const auto read = [&](Document document) {
+    weights.clear();
+    for (auto& [name, section] : document.root().named_sections("weights", "system", "weights of systems")) {
+      weights.emplace_back(name, 0.5);
+      section.read("weight", weights.back().second, {.meaning = "how much", .low = 0});
+      place = section.place();
+    }
+    document.finish();
+    return document.resolved();
+  };
+  const std::string resolved = read(Document::parse("weights:\n  a.b: {weight: 2}\n  c: {}\n", "c.yaml"));
+  EXPECT_THAT(weights, ElementsAre(testing::Pair("a.b", 2), testing::Pair("c", 0.5)));
+  EXPECT_EQ(place, "c.yaml:3:6");
+  EXPECT_EQ(read(Document::parse(resolved, "resolved.yaml")), resolved);
+  EXPECT_EQ(read(Document::parse("{}", "c.yaml")), "weights: {}\n");
+  const auto error_of_yaml = [&](const std::string& yaml) {
+    try {
+      read(Document::parse(yaml, "c.yaml"));
+    } catch (const ConfigError& error) {
+      return std::string(error.what());
+    }
+    return std::string("no ConfigError");
+  };
+  EXPECT_THAT(error_of_yaml("weights: {a: {weigth: 1}}"), HasSubstr("unknown key 'weights.a.weigth'"));
+  EXPECT_THAT(error_of_yaml("weights: {a: {weight: -1}}"), HasSubstr("c.yaml:1:23: weights.a.weight: -1 is out of"));
+  EXPECT_THAT(error_of_yaml("weights: {a: 1}"), HasSubstr("c.yaml:1:14: weights.a: expected a mapping"));
+  EXPECT_THAT(error_of_yaml("weights: [1]"), HasSubstr("weights: expected a mapping (system: ...), this is a list"));
+
+  Document described = Document::describe();
+  read(described);
+  ASSERT_EQ(described.keys().size(), 2U);
+  EXPECT_EQ(described.keys()[1].path, "weights.<system>.weight");
+}
+
+TEST(Document, AnUnkeptSectionIsReadAndNotResolved) {
+  std::int64_t trials = 3;
+  Document document = Document::parse("tune: {trials: 5}", "c.yaml");
+  document.root().unkept_section("tune", "a search").read("trials", trials, {.meaning = "how many"});
+  document.finish();
+  EXPECT_EQ(trials, 5);
+  EXPECT_EQ(document.resolved(), "{}\n");
+}
+
 }  // namespace
 }  // namespace segue::config

@@ -117,7 +117,7 @@ class CommandsTest(unittest.TestCase):
             self.assertIn("recommend", good("completion", shell).out)
 
     def test_help_shows_options_and_results_stay_on_stdout(self):
-        for command in ("generate", "prepare", "train", "evaluate", "export", "recommend", "report", "inspect", "doctor", "completion"):
+        for command in ("generate", "prepare", "train", "tune", "evaluate", "export", "recommend", "report", "inspect", "doctor", "completion"):
             self.assertIn("--help", good(command, "--help").out, command)
         self.assertEqual(segue("prepare", self.config, "--json", "--quiet").err, "")
 

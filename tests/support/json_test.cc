@@ -22,6 +22,21 @@ std::string message_of(Body body) {
   return "no DataError";
 }
 
+TEST(Json, NamesTheFirstDifference) {
+  const Json json = {{"a", 1}, {"b", {{"c", {1, 2}}, {"d.e", "x"}}}};
+  EXPECT_EQ(first_difference(json, json), "");
+  Json other = json;
+  other["b"]["d.e"] = "y";
+  EXPECT_EQ(first_difference(json, other), "b.d.e");
+  other = json;
+  other["b"]["c"][1] = 3;
+  EXPECT_EQ(first_difference(json, other), "b.c");
+  other = json;
+  other["new"] = Json();
+  EXPECT_EQ(first_difference(json, other), "new");
+  EXPECT_EQ(first_difference(other, json), "new");
+}
+
 TEST(Json, TypesAreNotConverted) {
   const Json json = {{"n", 3}, {"x", 0.5}, {"t", true}, {"s", "word"}, {"big", 3000000000U}, {"negative", -1}};
   EXPECT_EQ(json_get<int>(json, "n", "f"), 3);
