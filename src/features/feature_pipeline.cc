@@ -303,6 +303,13 @@ std::vector<FeatureSpec> FeaturePipeline::specs() const {
   return specs;
 }
 
+const Vocabulary* FeaturePipeline::categories(const std::string& feature) const {
+  for (const auto& transform : transforms_) {
+    if (transform.options.name == feature) return transform.codes.get();
+  }
+  return nullptr;
+}
+
 Json FeaturePipeline::to_json() const {
   Json list = Json::array();
   for (const auto& transform : transforms_) {

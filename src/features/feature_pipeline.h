@@ -69,6 +69,9 @@ class FeaturePipeline {
   [[nodiscard]] std::vector<FeatureColumn> apply(const events::EventTable& table,
                                                  std::span<const std::uint8_t> starts) const;
   [[nodiscard]] std::vector<FeatureSpec> specs() const;
+  /// The values of a feature of the kind category, in the order of their codes from 1; nullptr: there is none called
+  /// so.
+  [[nodiscard]] const Vocabulary* categories(const std::string& feature) const;
   [[nodiscard]] Json to_json() const;
   static FeaturePipeline from_json(const Json& json, const std::string& where);
 
