@@ -61,6 +61,8 @@ class FeaturePipeline {
 
   /// Columns the reader must supply, each once.
   [[nodiscard]] std::vector<events::ColumnRequest> columns() const;
+  /// The time column of the events, where a feature is read from it; else empty.
+  [[nodiscard]] std::string time_column_read() const;
   /// Counts values of rows of the training part (is_training[row] != 0); call for every block, then finish_fit().
   void fit(const events::EventTable& table, std::span<const std::uint8_t> is_training);
   void finish_fit();

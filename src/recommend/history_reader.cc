@@ -4,6 +4,8 @@
 #include <numeric>
 #include <utility>
 
+#include "support/errors.h"
+
 namespace segue::recommend {
 namespace {
 
@@ -75,12 +77,20 @@ ModelInput input_of(const events::EventTable& table, std::span<const std::uint8_
 
 }  // namespace
 
-HistoryReader::HistoryReader(std::vector<std::filesystem::path> files, events::SourceOptions source,
+HistoryReader::HistoryReader(std::vector<std::filesystem::path> files, const events::SourceOptions& source,
                              std::vector<InputForm> forms, const std::vector<std::string>& carry)
     : requests_(requests_for(forms, carry)),
       carried_(places_of(requests_, carry)),
-      reader_(std::move(files), std::move(source), requests_, events::RowKind::kHistory),
-      forms_(std::move(forms)) {}
+      reader_(std::move(files), source, requests_, events::RowKind::kHistory),
+      forms_(std::move(forms)) {
+  if (!source.time_column.empty()) return;
+  for (const auto& form : forms_) {
+    if (const auto column = form.pipeline.time_column_read(); !column.empty())
+      throw ConfigError(
+          "data.columns.time: none is named, but a feature of the model is read from the time of events (" + column +
+          " in training): data.columns.time=" + column);
+  }
+}
 
 /// Reads one more block behind the rows that are pending; false at the end of the files.
 bool HistoryReader::refill() {

@@ -41,8 +41,9 @@ struct HistoryChunk {
 class HistoryReader {
  public:
   /// @param forms  of the models; what they refer to must outlive the reader
-  HistoryReader(std::vector<std::filesystem::path> files, events::SourceOptions source, std::vector<InputForm> forms,
-                const std::vector<std::string>& carry);
+  /// @throws ConfigError  features are read from the time of events, but `source` names no time column
+  HistoryReader(std::vector<std::filesystem::path> files, const events::SourceOptions& source,
+                std::vector<InputForm> forms, const std::vector<std::string>& carry);
   /// The next chunk of up to `max_histories` histories; false at the end.
   bool next(HistoryChunk& chunk, std::int64_t max_histories);
   [[nodiscard]] const events::EventReader& reader() const { return reader_; }

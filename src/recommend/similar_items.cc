@@ -45,7 +45,7 @@ Lists SimilarItems::by_weights(std::int32_t first, std::int32_t n) const {
   const auto k = static_cast<std::size_t>(k_);
   for (std::int32_t i = 0; i < n; ++i) {
     auto row = weights.row(first + i);
-    std::erase_if(row, [&](const auto& neighbour) { return !(neighbour.weight > 0) || neighbour.item == first + i; });
+    std::erase_if(row, [](const auto& neighbour) { return !(neighbour.weight > 0); });
     // Rows are in rising item, so that equal weights stay so.
     std::stable_sort(row.begin(), row.end(), [](const auto& a, const auto& b) { return a.weight > b.weight; });
     for (std::size_t place = 0; place < std::min(k, row.size()); ++place) {

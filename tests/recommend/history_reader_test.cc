@@ -101,6 +101,23 @@ TEST_F(HistoryReaderTest, AHistoryThatComesBackIsNamed) {
               AllOf(HasSubstr(path_.string()), HasSubstr("row 3"), HasSubstr("'x'"), HasSubstr("sort the file")));
 }
 
+TEST_F(HistoryReaderTest, FeaturesOfTheTimeNeedATimeColumn) {
+  write("x,a,1,\n");
+  features::FeatureOptions hour;
+  hour.name = "hour";
+  hour.kind = features::FeatureKind::kHour;
+  const features::FeaturePipeline of_time({hour}, "t");
+  EXPECT_NO_THROW(HistoryReader({path_}, source_, {{items_, pipeline_}, {items_, of_time}}, {}));
+  source_.time_column.clear();
+  EXPECT_NO_THROW(HistoryReader({path_}, source_, {{items_, pipeline_}}, {}));
+  try {
+    const HistoryReader reader({path_}, source_, {{items_, pipeline_}, {items_, of_time}}, {});
+    FAIL() << "accepted";
+  } catch (const ConfigError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("data.columns.time=t"));
+  }
+}
+
 TEST_F(HistoryReaderTest, NoHistoryAtAll) {
   write("");
   EXPECT_NE(survey_failure(), "no failure");

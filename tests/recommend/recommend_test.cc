@@ -72,6 +72,7 @@ class RecommendTest : public ::testing::Test {
   }
   void TearDown() override { fs::remove_all(directory_); }
 
+  /// @param seed        of the weights; 0: all are zeros, and so are all scores
   /// @param max_length  recommend.max_length of the bundle; 0: it says nothing of it
   [[nodiscard]] std::unique_ptr<models::GruSession> make_bundle(const std::string& name, std::uint64_t seed,
                                                                 const std::vector<std::string>& ids,
@@ -124,7 +125,8 @@ class RecommendTest : public ::testing::Test {
     Random random(seed);
     for (const auto& [parameter_name, parameter] : model->parameters()) {
       auto* data = parameter.mutable_data_ptr<float>();
-      for (std::int64_t i = 0; i < parameter.numel(); ++i) data[i] += static_cast<float>(0.5 * random.normal());
+      for (std::int64_t i = 0; i < parameter.numel(); ++i)
+        data[i] = seed == 0 ? 0 : data[i] + static_cast<float>(0.5 * random.normal());
       weights[parameter_name] = {
           model_file::DType::kF32, parameter.sizes().vec(), {reinterpret_cast<const char*>(data), parameter.nbytes()}};
     }
@@ -506,6 +508,17 @@ TEST_F(RecommendTest, TheFirstModelChoosesTheCandidatesAfterAllFilters) {
     }
   }
   EXPECT_TRUE(reordered);
+}
+
+TEST_F(RecommendTest, RerankedTiesGoByTheRowsOfTheSecondModel) {
+  std::vector<std::string> ids;
+  for (int i = kItems - 1; i >= 0; --i) ids.push_back(item_id(i));
+  (void)make_bundle("second", 0, ids);
+  run("all.csv", "out", rerank_options(kItems, kItems));
+  for (const auto& [who, list] : lists_of("out")) {
+    ASSERT_EQ(list.size(), ids.size());
+    for (std::size_t i = 0; i < list.size(); ++i) ASSERT_EQ(list[i].item, ids[i]) << who;
+  }
 }
 
 TEST_F(RecommendTest, RerankedBytesDependOnNeitherThreadsNorShards) {
