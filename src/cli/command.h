@@ -20,6 +20,7 @@ void add_tune(CLI::App& app, GlobalOptions& global);
 void add_evaluate(CLI::App& app, GlobalOptions& global);
 void add_export(CLI::App& app, GlobalOptions& global);
 void add_index(CLI::App& app, GlobalOptions& global);
+void add_items(CLI::App& app, GlobalOptions& global);
 void add_recommend(CLI::App& app, GlobalOptions& global);
 void add_report(CLI::App& app, GlobalOptions& global);
 void add_inspect(CLI::App& app, GlobalOptions& global);

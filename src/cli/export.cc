@@ -54,16 +54,21 @@ Json form_of_events(const events::SourceOptions& source) {
 /// A history is never longer than those of training.
 Json recommend_defaults(const recommend::RecommendOptions& options, std::int64_t training_length) {
   using recommend::OutputFormat;
-  return {{"k", options.k},
-          {"hide_seen", options.hide_seen},
-          {"carry", options.carry},
-          {"allow_list", options.allow_list},
-          {"deny_list", options.deny_list},
-          {"format", word_of(options.format, {{OutputFormat::kParquet, "parquet"},
-                                              {OutputFormat::kCsv, "csv"},
-                                              {OutputFormat::kJsonLines, "jsonl"}})},
-          {"shard_histories", options.shard_histories},
-          {"max_length", std::min(options.max_length, training_length)}};
+  Json json = {{"k", options.k},
+               {"hide_seen", options.hide_seen},
+               {"carry", options.carry},
+               {"allow_list", options.allow_list},
+               {"deny_list", options.deny_list},
+               {"format", word_of(options.format, {{OutputFormat::kParquet, "parquet"},
+                                                   {OutputFormat::kCsv, "csv"},
+                                                   {OutputFormat::kJsonLines, "jsonl"}})},
+               {"shard_histories", options.shard_histories},
+               {"max_length", std::min(options.max_length, training_length)}};
+  for (const auto& [feature, values, exclude] : options.where)
+    json["where"].push_back({{"feature", feature}, {"values", values}, {"exclude", exclude}});
+  if (!options.rerank.bundle.empty())
+    json["rerank"] = {{"bundle", options.rerank.bundle}, {"candidates", options.rerank.candidates}};
+  return json;
 }
 
 /// Section `evaluation` without the file of best-possible predictions, which stays behind.
@@ -166,7 +171,8 @@ void run_export(const ExportArguments& arguments, const GlobalOptions& global) {
   const auto& items = run.dataset.items();
   storage::write_directory_with(arguments.out, [&](const std::filesystem::path& directory) {
     if (run.model.filter) {
-      model_file::write_bundle_files(directory, bundle_manifest(run), items, {}, weights.bytes);
+      model_file::write_bundle_files(directory, bundle_manifest(run), items, {}, weights.bytes,
+                                     item_tables(run.dataset));
     } else {
       torchscript::write_model(*run.model.by_gradient, directory / "model.pt",
                                items.to_text());

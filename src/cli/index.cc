@@ -9,6 +9,7 @@
 
 #include "cli/command.h"
 #include "cli/index_source.h"
+#include "cli/output_folder.h"
 #include "item_index/index_writer.h"
 #include "item_index/item_index.h"
 #include "item_index/npy_file.h"
@@ -34,15 +35,6 @@ struct IndexArguments {
   [[nodiscard]] int n_threads() const { return threads > 0 ? threads : available_threads(); }
 };
 
-/// Sees to it that a folder may be written: it is new, or empty, or `is_own` and --overwrite.
-void claim(const fs::path& out, bool is_own, const char* what, bool overwrite) {
-  if (!fs::exists(out)) return;
-  if (!fs::is_directory(out)) throw UsageError(out.string() + " is a file: name a folder by --out");
-  if (fs::is_empty(out)) return;
-  if (!is_own) throw UsageError(out.string() + " is not empty and holds no " + what + ": name another folder by --out");
-  if (!overwrite) throw UsageError(out.string() + " already holds " + what + ": --overwrite replaces it");
-}
-
 Json result_of(const std::string& index, Json facts, const Json& more = Json::object()) {
   Json result = {{"index", index}};
   for (const auto& [key, value] : more.items()) result[key] = value;
@@ -55,7 +47,7 @@ Json build(const IndexArguments& arguments) {
   const fs::path out = arguments.out.empty() ? source.out : fs::path(arguments.out);
   if (out.empty()) throw UsageError("name the folder for the index by --out");
   const auto options = source.options(arguments.overrides);
-  claim(out, item_index::is_index(out), "an index", arguments.overwrite);
+  claim_folder(out, item_index::is_index(out), "an index", arguments.overwrite);
   std::optional<NpyVectors> queries;
   if (!arguments.queries.empty()) queries.emplace(arguments.queries);
   const auto manifest = item_index::build_index(out, source.items, options, arguments.n_threads(),
@@ -103,7 +95,7 @@ Json search(const IndexArguments& arguments) {
     throw DataError(arguments.queries + ": its vectors have " + std::to_string(queries.n_cols) +
                     " dimensions, those of " + arguments.index + " have " + std::to_string(index.dim()));
   const fs::path out = arguments.out;
-  claim(out, fs::exists(out / kIdsFile) && fs::exists(out / kScoresFile), "lists", arguments.overwrite);
+  claim_folder(out, fs::exists(out / kIdsFile) && fs::exists(out / kScoresFile), "lists", arguments.overwrite);
 
   constexpr std::int64_t kScoresPerBlock = 1 << 22;
   const std::int64_t k = arguments.k;

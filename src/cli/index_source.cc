@@ -50,7 +50,7 @@ IndexSource open_index_source(const fs::path& path, const std::string& ids_file)
   if (!ids_file.empty()) throw UsageError("--ids: the items of a bundle are called by their rows in items.txt");
   source.bundle = std::make_unique<recommend::BundleModel>(recommend::BundleModel::open(path));
   const auto& bundle = *source.bundle;
-  require_vectors(bundle.bundle.manifest["model"]["kind"].get<std::string>(), bundle.has_vectors(), path);
+  require_vectors(bundle.kind(), bundle.has_vectors(), path);
   source.items.vectors = {bundle.item_vectors.data(), bundle.bundle.items.size(), bundle.dim()};
   if (!bundle.output_bias.empty()) source.items.bias = bundle.output_bias.data();
   source.items.weights = recommend::weights_checksum(bundle.bundle);

@@ -90,6 +90,7 @@ Program::Program()
   add_export(*app, global);
   add_index(*app, global);
   add_recommend(*app, global);
+  add_items(*app, global);
   add_report(*app, global);
   add_inspect(*app, global);
   add_doctor(*app, global);

@@ -16,6 +16,8 @@
 
 namespace segue::collaborative {
 
+class NeighbourRows;
+
 /// A trained collaborative filter: it scores items by what a history holds, whatever its order (history_half_life
 /// apart). Immutable; all members may be called from many threads at a time.
 class Filter {
@@ -45,6 +47,9 @@ class Filter {
   /// @param vectors  [histories.size(), dim]
   /// @throws std::logic_error  a filter without item_vectors();  NumericError  singular equations (ials)
   virtual void history_vectors(std::span<const std::span<const ItemRow>> histories, std::span<float> vectors) const;
+  /// Weights between items, where a filter's score of an item is the weighted sum of those that the history's items
+  /// have for it; nullptr: it scores by other means.
+  [[nodiscard]] virtual const NeighbourRows* neighbours() const { return nullptr; }
   /// What load() needs besides the options; views of the filter's own memory.
   [[nodiscard]] virtual std::map<std::string, model_file::TensorBytes> weights() const = 0;
 

@@ -14,7 +14,7 @@ class NeighbourFilter : public Filter {
  public:
   NeighbourFilter(const FilterOptions& options, std::int32_t n_items, double history_half_life, NeighbourRows rows);
   [[nodiscard]] std::map<std::string, model_file::TensorBytes> weights() const override { return rows_.tensors(); }
-  [[nodiscard]] const NeighbourRows& rows() const { return rows_; }
+  [[nodiscard]] const NeighbourRows* neighbours() const override { return &rows_; }
 
  protected:
   void fill(std::span<const ItemRow> history, std::span<float> scores) const override;

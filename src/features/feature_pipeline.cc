@@ -145,6 +145,14 @@ std::vector<events::ColumnRequest> FeaturePipeline::columns() const {
   return requests;
 }
 
+std::string FeaturePipeline::time_column_read() const {
+  const bool read = std::any_of(transforms_.begin(), transforms_.end(), [&](const Transform& transform) {
+    const auto& options = transform.options;
+    return is_of_time(options.kind) && (options.column == time_column_ || options.until == time_column_);
+  });
+  return read ? time_column_ : "";
+}
+
 void FeaturePipeline::fit(const events::EventTable& table, std::span<const std::uint8_t> is_training) {
   if (!fit_) {
     fit_ = std::make_shared<Fit>();
@@ -301,6 +309,13 @@ std::vector<FeatureSpec> FeaturePipeline::specs() const {
                      options.context, options.history});
   }
   return specs;
+}
+
+const Vocabulary* FeaturePipeline::categories(const std::string& feature) const {
+  for (const auto& transform : transforms_) {
+    if (transform.options.name == feature) return transform.codes.get();
+  }
+  return nullptr;
 }
 
 Json FeaturePipeline::to_json() const {

@@ -61,6 +61,8 @@ class FeaturePipeline {
 
   /// Columns the reader must supply, each once.
   [[nodiscard]] std::vector<events::ColumnRequest> columns() const;
+  /// The time column of the events, where a feature is read from it; else empty.
+  [[nodiscard]] std::string time_column_read() const;
   /// Counts values of rows of the training part (is_training[row] != 0); call for every block, then finish_fit().
   void fit(const events::EventTable& table, std::span<const std::uint8_t> is_training);
   void finish_fit();
@@ -69,6 +71,9 @@ class FeaturePipeline {
   [[nodiscard]] std::vector<FeatureColumn> apply(const events::EventTable& table,
                                                  std::span<const std::uint8_t> starts) const;
   [[nodiscard]] std::vector<FeatureSpec> specs() const;
+  /// The values of a feature of the kind category, in the order of their codes from 1; nullptr: there is none called
+  /// so.
+  [[nodiscard]] const Vocabulary* categories(const std::string& feature) const;
   [[nodiscard]] Json to_json() const;
   static FeaturePipeline from_json(const Json& json, const std::string& where);
 

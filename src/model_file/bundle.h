@@ -23,7 +23,7 @@ inline constexpr int kBundleVersionWithoutItemFeatures = 1;
 ///   weights.safetensors        parameters under the names of the model
 ///   items.txt                  item vocabulary, one JSON string a line
 ///   features.json              fitted transforms of events
-///   item_features.json         fitted transforms of items; this and the next only where the model reads item features
+///   item_features.json         fitted transforms of items; this and the next only where the dataset has item features
 ///   item_features.safetensors  under each one's name: codes (i32) or values (f32) [n_items + 1]; the last row is the
 ///                              unknown item
 ///   model.pt                   TorchScript for others' Python; never read by Segue

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "model_file/bundle.h"
@@ -20,6 +21,7 @@ struct BundleModel {
   std::vector<float> output_bias;                ///< [n_items], or empty
   std::vector<float> visited_weights;            ///< [2], or empty
 
+  [[nodiscard]] std::string kind() const { return bundle.manifest.at("model").at("kind").get<std::string>(); }
   [[nodiscard]] bool has_vectors() const { return !item_vectors.empty(); }
   [[nodiscard]] std::int64_t dim() const {
     return static_cast<std::int64_t>(item_vectors.size()) / bundle.items.size();

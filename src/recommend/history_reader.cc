@@ -2,19 +2,26 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
+
+#include "support/errors.h"
 
 namespace segue::recommend {
 namespace {
 
-std::vector<events::ColumnRequest> requests_for(const features::FeaturePipeline& pipeline,
+/// Columns that the transforms read and those carried along, each once.
+std::vector<events::ColumnRequest> requests_for(const std::vector<InputForm>& forms,
                                                 const std::vector<std::string>& carry) {
-  auto requests = pipeline.columns();
-  for (const auto& name : carry) {
+  std::vector<events::ColumnRequest> requests;
+  const auto ask = [&](const events::ColumnRequest& wanted) {
     const bool there = std::any_of(requests.begin(), requests.end(), [&](const auto& request) {
-      return request.name == name && request.type == events::ColumnType::kText;
+      return request.name == wanted.name && request.type == wanted.type;
     });
-    if (!there) requests.push_back({name, events::ColumnType::kText});
-  }
+    if (!there) requests.push_back(wanted);
+  };
+  for (const auto& form : forms)
+    for (const auto& request : form.pipeline.columns()) ask(request);
+  for (const auto& name : carry) ask({name, events::ColumnType::kText});
   return requests;
 }
 
@@ -54,16 +61,36 @@ void append_row(events::EventTable& to, const events::EventTable& from, std::siz
   }
 }
 
+/// @param starts  != 0 at the first row of each history
+ModelInput input_of(const events::EventTable& table, std::span<const std::uint8_t> starts, const InputForm& form) {
+  ModelInput input;
+  input.features = form.pipeline.apply(table, starts);
+  input.items.reserve(table.n_rows);
+  for (std::size_t row = 0; row < table.n_rows; ++row) {
+    const auto id = table.item[row];
+    const auto item = id.empty() ? kNoItem : form.items.find(id);
+    if (item == kNoItem && !id.empty()) ++input.n_unknown;
+    input.items.push_back(item == kNoItem ? form.items.size() : item);
+  }
+  return input;
+}
+
 }  // namespace
 
-HistoryReader::HistoryReader(std::vector<std::filesystem::path> files, events::SourceOptions source,
-                             const features::FeaturePipeline& pipeline, const features::Vocabulary& items,
-                             const std::vector<std::string>& carry)
-    : requests_(requests_for(pipeline, carry)),
+HistoryReader::HistoryReader(std::vector<std::filesystem::path> files, const events::SourceOptions& source,
+                             std::vector<InputForm> forms, const std::vector<std::string>& carry)
+    : requests_(requests_for(forms, carry)),
       carried_(places_of(requests_, carry)),
-      reader_(std::move(files), std::move(source), requests_, events::RowKind::kHistory),
-      pipeline_(pipeline),
-      vocabulary_(items) {}
+      reader_(std::move(files), source, requests_, events::RowKind::kHistory),
+      forms_(std::move(forms)) {
+  if (!source.time_column.empty()) return;
+  for (const auto& form : forms_) {
+    if (const auto column = form.pipeline.time_column_read(); !column.empty())
+      throw ConfigError(
+          "data.columns.time: none is named, but a feature of the model is read from the time of events (" + column +
+          " in training): data.columns.time=" + column);
+  }
+}
 
 /// Reads one more block behind the rows that are pending; false at the end of the files.
 bool HistoryReader::refill() {
@@ -124,14 +151,7 @@ bool HistoryReader::next(HistoryChunk& chunk, std::int64_t max_histories) {
   }
   std::vector<std::uint8_t> starts(chunk.table.n_rows, 0);
   for (const auto& history : chunk.histories) starts[history.begin] = 1;
-  chunk.features = pipeline_.apply(chunk.table, starts);
-  chunk.items.reserve(chunk.table.n_rows);
-  for (std::size_t row = 0; row < chunk.table.n_rows; ++row) {
-    const auto id = chunk.table.item[row];
-    const auto item = id.empty() ? kNoItem : vocabulary_.find(id);
-    if (item == kNoItem && !id.empty()) ++chunk.n_unknown;
-    chunk.items.push_back(item == kNoItem ? vocabulary_.size() : item);
-  }
+  for (const auto& form : forms_) chunk.inputs.push_back(input_of(chunk.table, starts, form));
   return true;
 }
 

@@ -11,7 +11,20 @@
 
 namespace segue::recommend {
 
-/// Whole histories, ready for the model: rows sorted by time within each, features computed by the bundle's pipeline.
+/// By what a model reads rows of histories: the vocabulary and the transforms of its bundle.
+struct InputForm {
+  const features::Vocabulary& items;
+  const features::FeaturePipeline& pipeline;
+};
+
+/// What a model reads of rows of histories.
+struct ModelInput {
+  std::vector<ItemRow> items;  ///< [rows]; n_items for unknown ones and for the request row
+  std::vector<features::FeatureColumn> features;
+  std::int64_t n_unknown = 0;
+};
+
+/// Whole histories, ready for models: rows sorted by time within each, and what each of the models reads of them.
 struct HistoryChunk {
   struct History {
     std::size_t begin = 0;     ///< first row
@@ -20,18 +33,17 @@ struct HistoryChunk {
     bool was_empty = false;
   };
   events::EventTable table;
-  std::vector<ItemRow> items;  ///< [rows]; n_items for unknown ones and for the request row
-  std::vector<features::FeatureColumn> features;
   std::vector<History> histories;
-  std::int64_t n_unknown = 0;
+  std::vector<ModelInput> inputs;  ///< one for each of the reader's forms: the model's, then that of the re-ranker
 };
 
 /// Cuts a stream of rows into chunks of whole histories.
 class HistoryReader {
  public:
-  HistoryReader(std::vector<std::filesystem::path> files, events::SourceOptions source,
-                const features::FeaturePipeline& pipeline, const features::Vocabulary& items,
-                const std::vector<std::string>& carry);
+  /// @param forms  of the models; what they refer to must outlive the reader
+  /// @throws ConfigError  features are read from the time of events, but `source` names no time column
+  HistoryReader(std::vector<std::filesystem::path> files, const events::SourceOptions& source,
+                std::vector<InputForm> forms, const std::vector<std::string>& carry);
   /// The next chunk of up to `max_histories` histories; false at the end.
   bool next(HistoryChunk& chunk, std::int64_t max_histories);
   [[nodiscard]] const events::EventReader& reader() const { return reader_; }
@@ -46,8 +58,7 @@ class HistoryReader {
   std::vector<events::ColumnRequest> requests_;
   std::vector<std::size_t> carried_;
   events::EventReader reader_;
-  const features::FeaturePipeline& pipeline_;
-  const features::Vocabulary& vocabulary_;
+  std::vector<InputForm> forms_;
   events::EventTable pending_;  ///< rows read and not yet handed out, from `position_`
   std::size_t position_ = 0;
   bool at_end_ = false;

@@ -1,8 +1,10 @@
 #include "recommend/item_filter.h"
 
 #include <algorithm>
+#include <set>
 #include <string_view>
 
+#include "recommend/item_categories.h"
 #include "support/errors.h"
 #include "support/ids.h"
 #include "support/storage.h"
@@ -10,9 +12,10 @@
 namespace segue::recommend {
 namespace {
 
-std::vector<std::int32_t> rows_of(const features::Vocabulary& items, const std::string& path, std::int64_t& n_unknown) {
+/// Of every item whether a file lists it.
+std::vector<bool> listed_items(const features::Vocabulary& items, const std::string& path, std::int64_t& n_unknown) {
   const std::string text = storage::read_file(path);
-  std::vector<std::int32_t> rows;
+  std::vector<bool> listed(static_cast<std::size_t>(items.size()));
   for (std::size_t begin = 0; begin < text.size();) {
     const auto end = std::min(text.find('\n', begin), text.size());
     std::string_view id = std::string_view(text).substr(begin, end - begin);
@@ -23,31 +26,62 @@ std::vector<std::int32_t> rows_of(const features::Vocabulary& items, const std::
     if (row == kNoItem) {
       ++n_unknown;
     } else {
-      rows.push_back(row);
+      listed[static_cast<std::size_t>(row)] = true;
     }
   }
-  return rows;
+  return listed;
 }
 
 }  // namespace
 
-ItemFilter::ItemFilter(const features::Vocabulary& items, const std::string& allow_list, const std::string& deny_list) {
-  if (allow_list.empty() && deny_list.empty()) return;
-  const auto bit = [](std::int32_t row) { return 1U << (row % 32); };
-  const auto word = [&](std::int32_t row) -> std::uint32_t& { return words_[static_cast<std::size_t>(row) / 32]; };
-  words_.assign((static_cast<std::size_t>(items.size()) + 31) / 32, allow_list.empty() ? ~0U : 0U);
+void ItemFilter::keep_if(std::int32_t n_items, const std::function<bool(std::int32_t)>& keep) {
+  for (std::int32_t row = 0; row < n_items; ++row)
+    if (!keep(row)) words_[static_cast<std::size_t>(row) / 32] &= ~(1U << (row % 32));
+}
+
+void ItemFilter::apply(const model_file::Bundle& bundle, const ItemCondition& condition) {
+  const ItemCategories categories(bundle, condition.feature);
+  std::set<std::int32_t> wanted;
+  for (const auto& value : condition.values) {
+    const auto code = categories.code_of(value);
+    if (code == 0)
+      unknown_values_.push_back(condition.feature + " '" + value + "'");
+    else
+      wanted.insert(code);
+  }
+  keep_if(bundle.items.size(), [&](std::int32_t row) {
+    const auto codes = categories.codes_of(row);
+    const bool has = std::any_of(codes.begin(), codes.end(), [&](auto code) { return wanted.contains(code); });
+    return has != condition.exclude;
+  });
+}
+
+ItemFilter::ItemFilter(const model_file::Bundle& bundle, const std::string& allow_list, const std::string& deny_list,
+                       const std::vector<ItemCondition>& where) {
+  if (allow_list.empty() && deny_list.empty() && where.empty()) return;
+  const auto& items = bundle.items;
+  words_.assign((static_cast<std::size_t>(items.size()) + 31) / 32, ~0U);
   if (!allow_list.empty()) {
-    for (const auto row : rows_of(items, allow_list, n_unknown_)) word(row) |= bit(row);
+    const auto listed = listed_items(items, allow_list, n_unknown_);
+    keep_if(items.size(), [&](std::int32_t row) { return listed[static_cast<std::size_t>(row)]; });
   }
   if (!deny_list.empty()) {
-    for (const auto row : rows_of(items, deny_list, n_unknown_)) word(row) &= ~bit(row);
+    const auto listed = listed_items(items, deny_list, n_unknown_);
+    keep_if(items.size(), [&](std::int32_t row) { return !listed[static_cast<std::size_t>(row)]; });
   }
+  for (const auto& condition : where) apply(bundle, condition);
   for (std::int32_t row = 0; row < items.size(); ++row) {
     if (allows(row)) return;
   }
-  throw DataError((allow_list.empty() ? deny_list : allow_list) +
-                  ": no item is left to recommend; the list needs ids that the model knows, one a line as in items.txt "
-                  "of the bundle, without quotes");
+  std::string names, unknown;
+  for (const auto& name : {allow_list, deny_list, std::string(where.empty() ? "" : "recommend.where")})
+    if (!name.empty()) names += (names.empty() ? "" : ", ") + name;
+  for (const auto& value : unknown_values_) unknown += (unknown.empty() ? "; no item has the " : ", ") + value;
+  throw DataError(names + ": no item is left to recommend" + unknown +
+                  (allow_list.empty() && deny_list.empty()
+                       ? ""
+                       : "; a list needs ids that the model knows, one a line as in items.txt of the bundle, without "
+                         "quotes"));
 }
 
 }  // namespace segue::recommend

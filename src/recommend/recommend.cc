@@ -2,17 +2,21 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <future>
 #include <limits>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "recommend/bundle_index.h"
 #include "recommend/bundle_model.h"
 #include "recommend/history_reader.h"
 #include "recommend/item_filter.h"
 #include "recommend/list_ranker.h"
+#include "recommend/lists.h"
 #include "recommend/output_directory.h"
+#include "recommend/second_stage.h"
 #include "recommend/shard_writer.h"
 #include "recommend/survey.h"
 #include "support/errors.h"
@@ -28,9 +32,10 @@ constexpr std::int64_t kHistoriesPerBlock = 4096;  // read ahead while the one b
 constexpr std::int64_t kScoresPerBlock = 1 << 20;  // longer lists: smaller blocks
 constexpr std::int64_t kHistoriesPerBatch = 64;    // one forward, on one thread
 
-void check_carry(const std::vector<std::string>& carry) {
+void check_carry(const RecommendOptions& options) {
   std::set<std::string> names = {"sequence", "rank", "item", "score"};
-  for (const auto& name : carry) {
+  if (!options.rerank.bundle.empty()) names.insert({"source", "source_score"});
+  for (const auto& name : options.carry) {
     if (!names.insert(name).second) throw UsageError("recommend.carry: the output has a column '" + name + "' already");
   }
 }
@@ -45,13 +50,23 @@ struct Plan {
   }
 };
 
+void warn_of_unknown(const ItemFilter& filter) {
+  if (filter.n_unknown() > 0)
+    log_warning(with_thousands(filter.n_unknown()) + " ids of the allow and deny lists are unknown to the model");
+  for (const auto& value : filter.unknown_values()) log_warning("recommend.where: no item has the " + value);
+}
+
 /// Equal for two runs that write the same bytes.
-Json identity_of(const model_file::Bundle& bundle, const item_index::ItemIndex* index,
+Json identity_of(const model_file::Bundle& bundle, const item_index::ItemIndex* index, const SecondStage* second,
                  const std::vector<std::filesystem::path>& files, const events::SourceOptions& source,
                  const RecommendOptions& options, const Plan& plan) {
   Json identity = {{"format", "segue recommendations"}, {"version", 1}};
   identity["bundle"] = bundle.manifest.at("checksum");
   if (index != nullptr) identity["index"] = index->manifest().to_json().at("checksum");
+  if (second != nullptr) {
+    identity["rerank"] = {{"bundle", second->model().bundle.manifest.at("checksum")},
+                          {"candidates", options.rerank.candidates}};
+  }
   identity["histories"] = plan.n_histories;
   identity["files"] = Json::array();
   for (const auto& file : files) {
@@ -78,6 +93,8 @@ Json identity_of(const model_file::Bundle& bundle, const item_index::ItemIndex* 
                          {"format", extension_of(options.format)},
                          {"shard_histories", options.shard_histories},
                          {"max_length", options.max_length}};
+  for (const auto& [feature, values, exclude] : options.where)
+    identity["options"]["where"].push_back({feature, values, exclude});
   return identity;
 }
 
@@ -106,50 +123,58 @@ class Prefetch {
   std::optional<std::future<HistoryChunk>> pending_;
 };
 
-struct Lists {
-  std::vector<std::int32_t> items;
-  std::vector<float> scores;
-};
-
-Lists rank_chunk(const HistoryChunk& chunk, const ListRanker& ranker, int n_threads) {
+/// @param reranker  nullptr: the ranker's own lists of k
+Lists rank_chunk(const HistoryChunk& chunk, const ListRanker& ranker, const Reranker* reranker, std::int64_t k,
+                 int n_threads) {
   const auto n = static_cast<std::int64_t>(chunk.histories.size());
-  const auto k = static_cast<std::size_t>(ranker.k());
-  Lists lists;
-  lists.items.resize(chunk.histories.size() * k);
-  lists.scores.resize(lists.items.size());
+  Lists lists(chunk.histories.size(), k);
+  if (reranker != nullptr) lists.source_scores.resize(lists.items.size());
   const std::int64_t n_batches = (n + kHistoriesPerBatch - 1) / kHistoriesPerBatch;
   parallel_ranges(n_batches, 1, n_threads, [&](std::int64_t begin, std::int64_t end, int /*worker*/) {
     for (std::int64_t batch = begin; batch < end; ++batch) {
       const auto first = static_cast<std::size_t>(batch * kHistoriesPerBatch);
       const auto count = std::min(chunk.histories.size() - first, static_cast<std::size_t>(kHistoriesPerBatch));
-      ranker.rank(chunk, first, count, std::span(lists.items).subspan(first * k, count * k),
-                  std::span(lists.scores).subspan(first * k, count * k));
+      if (reranker == nullptr) {
+        const auto at = first * static_cast<std::size_t>(k), slots = count * static_cast<std::size_t>(k);
+        ranker.rank(chunk, first, count, std::span(lists.items).subspan(at, slots),
+                    std::span(lists.scores).subspan(at, slots));
+        continue;
+      }
+      Lists candidates(count, ranker.k());
+      ranker.rank(chunk, first, count, candidates.items, candidates.scores);
+      reranker->order(chunk, first, count, candidates, lists);
     }
   });
   return lists;
 }
 
-void write_chunk(const HistoryChunk& chunk, const Lists& lists, std::int64_t k,
-                 const std::vector<std::size_t>& carried_columns, ShardWriter& writer) {
+void write_chunk(const HistoryChunk& chunk, const Lists& lists, const std::vector<std::size_t>& carried_columns,
+                 ShardWriter& writer) {
   std::vector<std::string_view> carried(carried_columns.size());
   for (std::size_t h = 0; h < chunk.histories.size(); ++h) {
     const auto& history = chunk.histories[h];
     const auto last = history.begin + history.n_events - (history.has_request ? 0 : 1);
     for (std::size_t c = 0; c < carried.size(); ++c) carried[c] = chunk.table.columns[carried_columns[c]].text[last];
-    const auto at = h * static_cast<std::size_t>(k);
-    writer.add(chunk.table.sequence[last], &lists.items[at], &lists.scores[at], k, carried);
+    const auto at = h * static_cast<std::size_t>(lists.k);
+    const float* source_scores = lists.source_scores.empty() ? nullptr : &lists.source_scores[at];
+    writer.add(chunk.table.sequence[last], {lists.k, &lists.items[at], &lists.scores[at], source_scores}, carried);
   }
   writer.end_block();
 }
 
 struct Counts {
-  std::int64_t n_rows = 0, n_unknown = 0, n_empty = 0, n_shortened = 0, n_kept_shards = 0;
+  std::int64_t n_rows = 0, n_without_score = 0, n_unknown = 0, n_empty = 0, n_shortened = 0, n_kept_shards = 0;
   void add(const HistoryChunk& chunk, std::int64_t max_length) {
-    n_unknown += chunk.n_unknown;
+    n_unknown += chunk.inputs.front().n_unknown;
     for (const auto& history : chunk.histories) {
       n_empty += history.was_empty ? 1 : 0;
       n_shortened += static_cast<std::int64_t>(history.n_events) > max_length ? 1 : 0;
     }
+  }
+  void add(const Lists& lists) {
+    n_rows +=
+        static_cast<std::int64_t>(lists.items.size()) - std::count(lists.items.begin(), lists.items.end(), kNoItem);
+    n_without_score += std::count_if(lists.scores.begin(), lists.scores.end(), [](float s) { return std::isnan(s); });
   }
 };
 
@@ -159,26 +184,30 @@ Json recommend(const std::filesystem::path& bundle, const events::SourceOptions&
                const std::vector<std::string>& histories, const std::filesystem::path& out,
                const RecommendOptions& options, int n_threads, Existing existing) {
   const auto started = std::chrono::steady_clock::now();
-  check_carry(options.carry);
+  check_carry(options);
   const auto model = BundleModel::open(bundle);
   const auto& items = model.bundle.items;
-  const ItemFilter filter(items, options.allow_list, options.deny_list);
-  if (filter.n_unknown() > 0)
-    log_warning(with_thousands(filter.n_unknown()) + " ids of the allow and deny lists are unknown to the model");
+  const ItemFilter filter(model.bundle, options.allow_list, options.deny_list, options.where);
+  warn_of_unknown(filter);
+  const auto second = options.rerank.bundle.empty() ? nullptr : SecondStage::open(options.rerank.bundle, model);
   const std::int64_t k = std::min<std::int64_t>(options.k, items.size());
+  const std::int64_t n_found = second ? std::min<std::int64_t>(options.rerank.candidates, items.size()) : k;
   const auto index = open_bundle_index(bundle, model);
   // A filter reads the whole of a history.
   const std::int64_t max_length = model.model.filter ? std::numeric_limits<std::int64_t>::max() : options.max_length;
-  const auto ranker = make_list_ranker(model, index.get(), filter, max_length, k, options.hide_seen);
+  const auto ranker = make_list_ranker(model, index.get(), filter, max_length, n_found, options.hide_seen);
 
   const auto files = events::expand_globs(histories);
-  HistoryReader reader(files, source, model.bundle.pipeline, items, options.carry);
+  std::vector<InputForm> forms = {{items, model.bundle.pipeline}};
+  if (second) forms.push_back({second->model().bundle.items, second->model().bundle.pipeline});
+  HistoryReader reader(files, source, std::move(forms), options.carry);
   const auto survey = survey_histories(files, source, reader.requests());
   const Plan plan{survey.n_histories, options.shard_histories,
                   std::clamp<std::int64_t>(kScoresPerBlock / k, kHistoriesPerBatch, kHistoriesPerBlock)};
-  const OutputDirectory directory(out, identity_of(model.bundle, index.get(), files, source, options, plan),
+  const OutputDirectory directory(out,
+                                  identity_of(model.bundle, index.get(), second.get(), files, source, options, plan),
                                   plan.n_shards(), options.format, existing);
-  const ShardSchema schema{options.format, survey.sequence_is_integer, options.carry};
+  const ShardSchema schema{options.format, survey.sequence_is_integer, second ? model.kind() : "", options.carry};
   Counts counts;
   const bool was_finished = directory.finished();
   if (!was_finished) {
@@ -207,10 +236,9 @@ Json recommend(const std::filesystem::path& bundle, const events::SourceOptions&
       storage::write_file_with(directory.shard(shard), [&](const std::filesystem::path& aside) {
         const auto writer = ShardWriter::open(aside, schema, items);
         each_chunk([&](const HistoryChunk& chunk) {
-          const auto lists = rank_chunk(chunk, *ranker, n_threads);
-          counts.n_rows += static_cast<std::int64_t>(lists.items.size()) -
-                           std::count(lists.items.begin(), lists.items.end(), kNoItem);
-          write_chunk(chunk, lists, k, reader.carried_columns(), *writer);
+          const auto lists = rank_chunk(chunk, *ranker, second ? &second->reranker() : nullptr, k, n_threads);
+          counts.add(lists);
+          write_chunk(chunk, lists, reader.carried_columns(), *writer);
         });
         writer->close();
       });
@@ -219,17 +247,19 @@ Json recommend(const std::filesystem::path& bundle, const events::SourceOptions&
     directory.succeed();
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-  return {{"out", out.string()},
-          {"histories", plan.n_histories},
-          {"rows", counts.n_rows},
-          {"shards", plan.n_shards()},
-          {"shards_kept", was_finished ? plan.n_shards() : counts.n_kept_shards},
-          {"unknown_items", counts.n_unknown},
-          {"empty_histories", counts.n_empty},
-          {"shortened_histories", counts.n_shortened},
-          {"skipped_rows", survey.skipped.n},
-          {"seconds", seconds},
-          {"histories_per_s", static_cast<double>(plan.n_histories) / seconds}};
+  Json result = {{"out", out.string()},
+                 {"histories", plan.n_histories},
+                 {"rows", counts.n_rows},
+                 {"shards", plan.n_shards()},
+                 {"shards_kept", was_finished ? plan.n_shards() : counts.n_kept_shards},
+                 {"unknown_items", counts.n_unknown},
+                 {"empty_histories", counts.n_empty},
+                 {"shortened_histories", counts.n_shortened},
+                 {"skipped_rows", survey.skipped.n},
+                 {"seconds", seconds},
+                 {"histories_per_s", static_cast<double>(plan.n_histories) / seconds}};
+  if (second) result["rows_without_score"] = counts.n_without_score;
+  return result;
 }
 
 }  // namespace segue::recommend

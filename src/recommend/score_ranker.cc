@@ -24,7 +24,7 @@ void ScoreRanker::rank(const HistoryChunk& chunk, std::size_t first, std::size_t
     histories.clear();
     for (std::size_t h = begin; h < end; ++h) {
       const auto& history = chunk.histories[first + h];
-      histories.push_back(std::span(chunk.items).subspan(history.begin, history.n_events));
+      histories.push_back(std::span(chunk.inputs.front().items).subspan(history.begin, history.n_events));
     }
     const kernels::MatrixView<float> rows{made.data(), static_cast<std::int64_t>(end - begin), n_items};
     model_.model.filter->score_all(histories, rows, 1);

@@ -1,12 +1,10 @@
 #include "recommend/vector_ranker.h"
 
-#include <ATen/core/grad_mode.h>
-
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
-#include "batching/batch.h"
-#include "collaborative/history_items.h"
+#include "recommend/history_vectors.h"
 #include "support/threads.h"
 
 namespace segue::recommend {
@@ -51,71 +49,21 @@ void VectorRanker::search(kernels::MatrixView<const float> queries, const kernel
   kernels::top_k(queries, matrix, listed, k_, best, rows, {kernels::Device::Kind::kCpu, 1, nullptr});
 }
 
-std::vector<float> VectorRanker::vectors_by_inference(const HistoryChunk& chunk, std::size_t first,
-                                                      std::size_t n) const {
-  std::vector<batching::SequenceView> views;
-  for (std::size_t h = 0; h < n; ++h) {
-    const auto& history = chunk.histories[first + h];
-    const auto length = std::min(static_cast<std::int64_t>(history.n_events), max_length_);
-    batching::SequenceView view;
-    view.sequence = static_cast<std::int64_t>(h);
-    view.offset = static_cast<std::int64_t>(history.begin + history.n_events) - length;
-    view.items = chunk.items.data() + view.offset;
-    view.length = length;
-    view.n_more = history.has_request ? 1 : 0;
-    views.push_back(view);
-  }
-  batching::FeatureColumns columns;
-  columns.specs = model_.model.by_gradient->features();
-  for (std::size_t f = 0; f < columns.specs.size(); ++f) {
-    const bool categorical = columns.specs[f].categorical;
-    columns.codes.push_back(categorical ? chunk.features[f].codes.data() : nullptr);
-    columns.values.push_back(categorical ? nullptr : chunk.features[f].values.data());
-  }
-  batching::BatchOptions options;
-  options.n_items = model_.bundle.items.size();
-  const auto batch = batching::make_batch(std::move(views), columns, options);
-  const auto dim = static_cast<std::size_t>(model_.dim());
-  std::vector<float> sorted(n * dim), vectors(n * dim);
-  model_.inference->last(batch, sorted.data());
-  for (std::size_t row = 0; row < n; ++row) {
-    std::copy_n(sorted.data() + row * dim, dim, vectors.data() + static_cast<std::size_t>(batch.sequences[row]) * dim);
-  }
-  return vectors;
-}
-
-std::vector<float> VectorRanker::history_vectors(const HistoryChunk& chunk, std::size_t first, std::size_t n) const {
-  if (model_.inference) return vectors_by_inference(chunk, first, n);
-  std::vector<std::span<const ItemRow>> histories;
-  for (std::size_t h = first; h < first + n; ++h) {
-    const auto& history = chunk.histories[h];
-    histories.push_back(std::span(chunk.items).subspan(history.begin, history.n_events));
-  }
-  std::vector<float> vectors(n * static_cast<std::size_t>(model_.dim()));
-  model_.model.filter->history_vectors(histories, vectors);
-  return vectors;
-}
-
 void VectorRanker::rank(const HistoryChunk& chunk, std::size_t first, std::size_t n, std::span<std::int32_t> items,
                         std::span<float> scores) const {
-  const at::NoGradGuard no_grad;
-  const auto queries = history_vectors(chunk, first, n);
+  const auto& input = chunk.inputs.front();
+  const auto queries = history_vectors(model_, chunk, input, first, n, max_length_);
   const auto n_queries = static_cast<std::int64_t>(n);
-  const auto n_items = static_cast<std::int32_t>(model_.bundle.items.size());
   const auto dim = model_.dim();
-  const std::span<const std::int32_t> rows(chunk.items);
 
   // Items that are no candidates (hide_seen), or whose score is not the inner product alone (visited weights).
   const bool adjust = !model_.visited_weights.empty() && !hide_seen_;
   std::vector<std::int64_t> offsets{0};
   std::vector<std::int32_t> listed;
   for (std::size_t h = first; h < first + n; ++h) {
-    const auto& history = chunk.histories[h];
     if (hide_seen_ || adjust) {
-      auto events = rows.subspan(history.begin, history.n_events);
-      const auto limit = static_cast<std::size_t>(max_length_);
-      if (adjust && events.size() > limit) events = events.last(limit);
-      const auto distinct = collaborative::distinct_items(events, n_items);
+      const auto length = adjust ? max_length_ : std::numeric_limits<std::int64_t>::max();
+      const auto distinct = visited_items(model_, chunk.histories[h], input, length);
       listed.insert(listed.end(), distinct.begin(), distinct.end());
     }
     offsets.push_back(static_cast<std::int64_t>(listed.size()));
@@ -134,14 +82,14 @@ void VectorRanker::rank(const HistoryChunk& chunk, std::size_t first, std::size_
     for (std::size_t i = q * k; i < (q + 1) * k && items[i] != kernels::kNoItemRow; ++i) {
       merged.push_back({scores[i], items[i]});
     }
-    const auto current = rows[history.begin + history.n_events - 1];
+    const auto current = input.items[history.begin + history.n_events - 1];
     const float* query = queries.data() + static_cast<std::int64_t>(q) * dim;
     for (auto i = offsets[q]; i < offsets[q + 1]; ++i) {
       const auto item = listed[static_cast<std::size_t>(i)];
       if (!filter_.allows(item)) continue;
       const float score =
           kernels::defined_score(query, items_.vectors, item, items_.bias == nullptr ? 0.0F : items_.bias[item]) +
-          model_.visited_weights[item == current ? 0 : 1];
+          visited_weight(model_, item, current);
       if (!std::isnan(score) && score != kernels::kMaskedScore) merged.push_back({score, item});
     }
     std::sort(merged.begin(), merged.end());

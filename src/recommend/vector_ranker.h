@@ -20,10 +20,6 @@ class VectorRanker : public ListRanker {
   [[nodiscard]] std::int64_t k() const override { return k_; }
 
  private:
-  /// Vectors of histories, [n, dim].
-  [[nodiscard]] std::vector<float> history_vectors(const HistoryChunk& chunk, std::size_t first, std::size_t n) const;
-  [[nodiscard]] std::vector<float> vectors_by_inference(const HistoryChunk& chunk, std::size_t first,
-                                                        std::size_t n) const;
   /// Lists of inner products alone, without the items `listed` for each history.
   void search(kernels::MatrixView<const float> queries, const kernels::ItemLists& listed, std::span<std::int32_t> items,
               std::span<float> scores) const;

@@ -40,7 +40,7 @@ TEST(Ease, KeepsTheLargestInMagnitude) {
   const EaseOptions options{.l2 = 2, .neighbours = 2};
   const Dataset dataset = Dataset::in_memory(small_events());
   const auto filter = fit(options, dataset, {});
-  const auto& rows = dynamic_cast<const NeighbourFilter&>(*filter).rows();
+  const auto& rows = *filter->neighbours();
   const auto row = rows.row(4);
   ASSERT_EQ(row.size(), 2U);
   EXPECT_EQ(row[0].item, 1);

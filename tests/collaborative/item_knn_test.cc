@@ -28,7 +28,7 @@ TEST(ItemKnn, KeepsTheNearestOfEveryRow) {
   options.neighbours = 2;
   const Dataset dataset = Dataset::in_memory(small_events());
   const auto filter = fit(options, dataset, {});
-  const auto& rows = dynamic_cast<const NeighbourFilter&>(*filter).rows();
+  const auto& rows = *filter->neighbours();
   const std::vector<std::vector<std::pair<ItemRow, double>>> expected = {
       {{1, 0.354661784}, {2, 0.328872608}}, {{0, 0.354661784}, {2, 0.328872608}}, {{0, 0.328872608}, {1, 0.328872608}},
       {{1, 0.229129856}, {2, 0.229129856}}, {{0, 0.134348841}, {3, 0.174694662}}, {}};

@@ -29,7 +29,7 @@ class HistoryReaderTest : public ::testing::Test {
   }
   void TearDown() override { std::filesystem::remove(path_); }
   void write(const std::string& rows) const { std::ofstream(path_) << "s,i,t,note\n" << rows; }
-  [[nodiscard]] HistoryReader reader() const { return {{path_}, source_, pipeline_, items_, {"note"}}; }
+  [[nodiscard]] HistoryReader reader() const { return {{path_}, source_, {{items_, pipeline_}}, {"note"}}; }
   [[nodiscard]] std::string survey_failure() const {
     try {
       (void)survey_histories({path_}, source_, {});
@@ -51,11 +51,11 @@ TEST_F(HistoryReaderTest, SortsByTimeKeepsTheRequestLastAndMarksUnknownItems) {
   HistoryChunk chunk;
   ASSERT_TRUE(histories.next(chunk, 10));
   ASSERT_EQ(chunk.histories.size(), 2u);
-  EXPECT_THAT(chunk.items, ElementsAre(0, 1, 3, 3, 2));
+  EXPECT_THAT(chunk.inputs[0].items, ElementsAre(0, 1, 3, 3, 2));
   EXPECT_EQ(chunk.histories[0].n_events, 3u);
   EXPECT_TRUE(chunk.histories[0].has_request);
   EXPECT_FALSE(chunk.histories[1].has_request);
-  EXPECT_EQ(chunk.n_unknown, 1);
+  EXPECT_EQ(chunk.inputs[0].n_unknown, 1);
   EXPECT_EQ(chunk.table.columns[histories.carried_columns()[0]].text[3], "last");
   EXPECT_FALSE(histories.next(chunk, 10));
 }
@@ -68,8 +68,8 @@ TEST_F(HistoryReaderTest, AHistoryOfARequestAloneIsOneUnknownItem) {
   EXPECT_TRUE(chunk.histories[0].was_empty);
   EXPECT_TRUE(chunk.histories[0].has_request);
   EXPECT_EQ(chunk.histories[0].n_events, 1u);
-  EXPECT_THAT(chunk.items, ElementsAre(3, 3, 0));
-  EXPECT_EQ(chunk.n_unknown, 0);
+  EXPECT_THAT(chunk.inputs[0].items, ElementsAre(3, 3, 0));
+  EXPECT_EQ(chunk.inputs[0].n_unknown, 0);
 }
 
 TEST_F(HistoryReaderTest, ChunksAreWholeHistoriesWhereverTheReadersBlocksEnd) {
@@ -99,6 +99,23 @@ TEST_F(HistoryReaderTest, AHistoryThatComesBackIsNamed) {
   write("x,a,1,\ny,a,1,\nx,b,2,\n");
   EXPECT_THAT(survey_failure(),
               AllOf(HasSubstr(path_.string()), HasSubstr("row 3"), HasSubstr("'x'"), HasSubstr("sort the file")));
+}
+
+TEST_F(HistoryReaderTest, FeaturesOfTheTimeNeedATimeColumn) {
+  write("x,a,1,\n");
+  features::FeatureOptions hour;
+  hour.name = "hour";
+  hour.kind = features::FeatureKind::kHour;
+  const features::FeaturePipeline of_time({hour}, "t");
+  EXPECT_NO_THROW(HistoryReader({path_}, source_, {{items_, pipeline_}, {items_, of_time}}, {}));
+  source_.time_column.clear();
+  EXPECT_NO_THROW(HistoryReader({path_}, source_, {{items_, pipeline_}}, {}));
+  try {
+    const HistoryReader reader({path_}, source_, {{items_, pipeline_}, {items_, of_time}}, {});
+    FAIL() << "accepted";
+  } catch (const ConfigError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("data.columns.time=t"));
+  }
 }
 
 TEST_F(HistoryReaderTest, NoHistoryAtAll) {

@@ -27,6 +27,7 @@ using ::testing::HasSubstr;
 
 constexpr std::int32_t kItems = 40;
 constexpr int kHistories = 300;
+constexpr float kNoScore = -1e30F;
 
 struct Event {
   int item;  // kItems and beyond: unknown to the model; -1: the request
@@ -36,7 +37,8 @@ struct Event {
 struct Line {
   std::string item;
   float score = 0;
-  std::string carried;
+  std::string carried;     ///< of re-ranked lists the source
+  float source_score = 0;  ///< of re-ranked lists
 };
 using Lists = std::map<std::string, std::vector<Line>>;
 
@@ -49,11 +51,13 @@ class RecommendTest : public ::testing::Test {
     directory_ = fs::path(::testing::TempDir()) /
                  (std::string("recommend_") + ::testing::UnitTest::GetInstance()->current_test_info()->name());
     fs::remove_all(directory_);
-    fs::create_directories(directory_ / "bundle");
+    fs::create_directories(directory_);
     source_.sequence_column = "who";
     source_.item_column = "what";
     source_.time_column = "when";
-    make_bundle();
+    std::vector<std::string> ids;
+    for (int i = 0; i < kItems; ++i) ids.push_back(item_id(i));
+    model_ = make_bundle("bundle", 2, ids);
     Random random(9);
     for (int h = 0; h < kHistories; ++h) {
       std::vector<Event> history;
@@ -68,7 +72,12 @@ class RecommendTest : public ::testing::Test {
   }
   void TearDown() override { fs::remove_all(directory_); }
 
-  void make_bundle() {
+  /// @param seed        of the weights; 0: all are zeros, and so are all scores
+  /// @param max_length  recommend.max_length of the bundle; 0: it says nothing of it
+  [[nodiscard]] std::unique_ptr<models::GruSession> make_bundle(const std::string& name, std::uint64_t seed,
+                                                                const std::vector<std::string>& ids,
+                                                                std::int64_t max_length = 0) const {
+    fs::create_directories(directory_ / name);
     features::FeatureOptions device;
     device.name = device.column = "device";
     device.context = true;
@@ -89,7 +98,7 @@ class RecommendTest : public ::testing::Test {
     pipeline.fit(table, training);
     pipeline.finish_fit();
     features::Vocabulary items;
-    for (int i = 0; i < kItems; ++i) items.add(item_id(i));
+    for (const auto& id : ids) items.add(id);
 
     models::GruSessionOptions options;
     options.embedding_dim = 8;
@@ -110,21 +119,53 @@ class RecommendTest : public ::testing::Test {
     kinds.push_back(0);  // the unknown item
     models::ItemFeatures item_features;
     item_features.add(item_pipeline.specs()[0], kinds, {});
-    model_ = std::make_unique<models::GruSession>(options, kItems, pipeline.specs(), item_features);
-    model_->initialize(4);
+    auto model = std::make_unique<models::GruSession>(options, kItems, pipeline.specs(), item_features);
+    model->initialize(4);
     std::map<std::string, model_file::TensorBytes> weights;
-    Random random(2);
-    for (const auto& [name, parameter] : model_->parameters()) {
+    Random random(seed);
+    for (const auto& [parameter_name, parameter] : model->parameters()) {
       auto* data = parameter.mutable_data_ptr<float>();
-      for (std::int64_t i = 0; i < parameter.numel(); ++i) data[i] += static_cast<float>(0.5 * random.normal());
-      weights[name] = {
+      for (std::int64_t i = 0; i < parameter.numel(); ++i)
+        data[i] = seed == 0 ? 0 : data[i] + static_cast<float>(0.5 * random.normal());
+      weights[parameter_name] = {
           model_file::DType::kF32, parameter.sizes().vec(), {reinterpret_cast<const char*>(data), parameter.nbytes()}};
     }
     Json manifest;
     manifest["model"] = {{"kind", "gru_session"}, {"options", options.to_json()}};
+    if (max_length > 0) manifest["recommend"]["max_length"] = max_length;
     const std::string_view bytes(reinterpret_cast<const char*>(kinds.data()), kinds.size() * sizeof(kinds[0]));
-    model_file::write_bundle_files(directory_ / "bundle", manifest, items, pipeline, weights,
+    model_file::write_bundle_files(directory_ / name, manifest, items, pipeline, weights,
                                    {item_pipeline, {{"kind", {model_file::DType::kI32, {kItems + 1}, bytes}}}});
+    return model;
+  }
+
+  /// A second bundle, whose rows are other items: five of the first one's it does not know, five others it does.
+  void make_second_bundle(std::int64_t max_length = 200) const {
+    std::vector<std::string> ids;
+    for (int i = kItems - 1; i >= 5; --i) ids.push_back(item_id(i));
+    for (int i = 0; i < 5; ++i) ids.push_back("stranger " + std::to_string(i));
+    (void)make_bundle("second", 77, ids, max_length);
+    std::ofstream strangers(directory_ / "strangers");
+    for (int i = 0; i < 5; ++i) strangers << "stranger " << i << '\n';
+  }
+
+  [[nodiscard]] RecommendOptions rerank_options(std::int64_t k, std::int64_t candidates) const {
+    auto options = csv_options();
+    options.k = k;
+    options.rerank = {(directory_ / "second").string(), candidates};
+    return options;
+  }
+
+  /// What the second bundle recommends by itself of the items that both know.
+  [[nodiscard]] Lists second_alone(std::int64_t max_length, bool hide_seen = false) const {
+    auto options = csv_options();
+    options.k = kItems;
+    options.max_length = max_length;
+    options.hide_seen = hide_seen;
+    options.deny_list = (directory_ / "strangers").string();
+    recommend(directory_ / "second", source_, {(directory_ / "all.csv").string()}, directory_ / "alone", options, 1,
+              Existing::kReplace);
+    return lists_of("alone");
   }
 
   void write_histories(const std::string& name, int first, int last) {
@@ -167,7 +208,8 @@ class RecommendTest : public ::testing::Test {
       for (std::string cell; std::getline(line, cell, ',');) cells.push_back(cell);
       auto& list = lists[cells[0]];
       EXPECT_EQ(cells[1], std::to_string(list.size() + 1));
-      list.push_back({cells[2], std::stof(cells[3]), cells.size() > 4 ? cells[4] : ""});
+      const float score = cells[3].empty() ? kNoScore : std::stof(cells[3]);
+      list.push_back({cells[2], score, cells.size() > 4 ? cells[4] : "", cells.size() > 5 ? std::stof(cells[5]) : 0});
     }
     return lists;
   }
@@ -404,6 +446,127 @@ TEST_F(RecommendTest, WhatIsThereIsNotOverwritten) {
   recommend(directory_ / "bundle", source_, {(directory_ / "all.csv").string()}, directory_ / "out", options, 1,
             Existing::kReplace);
   EXPECT_EQ(lists_of("out").at("w0").size(), 2u);
+}
+
+TEST_F(RecommendTest, RerankedListsAreThoseOfTheSecondModel) {
+  make_second_bundle(2);
+  auto options = csv_options();
+  options.k = kItems;
+  options.max_length = 3;
+  run("all.csv", "first", options);
+  const auto first = lists_of("first"), second = second_alone(2);
+  auto reranking = rerank_options(kItems, 1000);
+  reranking.max_length = 3;
+  const auto result = run("all.csv", "out", reranking);
+  EXPECT_EQ(result.at("rows_without_score"), kHistories * 5);
+  const auto lists = lists_of("out");
+  ASSERT_EQ(lists.size(), static_cast<std::size_t>(kHistories));
+  for (const auto& [who, list] : lists) {
+    ASSERT_EQ(list.size(), static_cast<std::size_t>(kItems));
+    std::map<std::string, float> source_scores;
+    std::vector<std::string> unknown;  // in the order of the first model
+    for (const auto& line : first.at(who)) {
+      source_scores[line.item] = line.score;
+      if (std::stoi(line.item.substr(5)) < 5) unknown.push_back(line.item);
+    }
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const bool known = i < kItems - 5;
+      EXPECT_EQ(list[i].item, known ? second.at(who)[i].item : unknown[i - (kItems - 5)]) << who << ' ' << i;
+      EXPECT_EQ(list[i].score, known ? second.at(who)[i].score : kNoScore) << who << ' ' << i;
+      EXPECT_EQ(list[i].carried, "gru_session");
+      EXPECT_EQ(list[i].source_score, source_scores.at(list[i].item)) << who << ' ' << i;
+    }
+  }
+}
+
+TEST_F(RecommendTest, TheFirstModelChoosesTheCandidatesAfterAllFilters) {
+  make_second_bundle();
+  auto options = csv_options();
+  options.k = 10;
+  options.hide_seen = true;
+  options.where = {{"kind", {"hostel"}, false}};
+  run("all.csv", "first", options);
+  auto reranking = rerank_options(4, 10);
+  reranking.hide_seen = true;
+  reranking.where = options.where;
+  run("all.csv", "out", reranking);
+  const auto first = lists_of("first"), second = second_alone(200, true), lists = lists_of("out");
+  bool reordered = false;
+  for (const auto& [who, list] : lists) {
+    std::set<std::string> candidates;
+    for (const auto& line : first.at(who)) candidates.insert(line.item);
+    std::vector<std::string> expected;
+    for (const auto& line : second.at(who))
+      if (candidates.contains(line.item)) expected.push_back(line.item);
+    for (const auto& line : first.at(who))
+      if (std::stoi(line.item.substr(5)) < 5) expected.push_back(line.item);
+    expected.resize(4);
+    for (std::size_t i = 0; i < 4; ++i) {
+      EXPECT_EQ(list[i].item, expected[i]) << who;
+      EXPECT_NE(std::stoi(list[i].item.substr(5)) % 3, 0) << who;
+      reordered = reordered || list[i].item != first.at(who)[i].item;
+    }
+  }
+  EXPECT_TRUE(reordered);
+}
+
+TEST_F(RecommendTest, RerankedTiesGoByTheRowsOfTheSecondModel) {
+  std::vector<std::string> ids;
+  for (int i = kItems - 1; i >= 0; --i) ids.push_back(item_id(i));
+  (void)make_bundle("second", 0, ids);
+  run("all.csv", "out", rerank_options(kItems, kItems));
+  for (const auto& [who, list] : lists_of("out")) {
+    ASSERT_EQ(list.size(), ids.size());
+    for (std::size_t i = 0; i < list.size(); ++i) ASSERT_EQ(list[i].item, ids[i]) << who;
+  }
+}
+
+TEST_F(RecommendTest, RerankedBytesDependOnNeitherThreadsNorShards) {
+  make_second_bundle();
+  run("all.csv", "one", rerank_options(5, 12), 1);
+  auto shards = rerank_options(5, 12);
+  shards.shard_histories = 37;
+  run("all.csv", "three", shards, 3);
+  EXPECT_EQ(text_of("three"), text_of("one"));
+  auto parquet = rerank_options(5, 12);
+  parquet.format = OutputFormat::kParquet;
+  run("all.csv", "parquet_1", parquet, 1);
+  run("all.csv", "parquet_3", parquet, 3);
+  EXPECT_EQ(storage::read_file(directory_ / "parquet_1" / "part-00000-of-00001.parquet"),
+            storage::read_file(directory_ / "parquet_3" / "part-00000-of-00001.parquet"));
+}
+
+TEST_F(RecommendTest, RerankedJsonLinesAndCarriedColumns) {
+  make_second_bundle();
+  auto options = rerank_options(kItems, kItems);
+  options.format = OutputFormat::kJsonLines;
+  options.carry = {"device"};
+  run("all.csv", "out", options);
+  std::ifstream file(directory_ / "out" / "part-00000-of-00001.jsonl");
+  int n_null = 0;
+  for (std::string row; std::getline(file, row);) {
+    const auto json = Json::parse(row);
+    n_null += json.at("score").is_null() ? 1 : 0;
+    ASSERT_EQ(json.at("source"), "gru_session");
+    ASSERT_TRUE(json.at("source_score").is_number());
+    ASSERT_TRUE(json.contains("device"));
+  }
+  EXPECT_EQ(n_null, kHistories * 5);
+  options.carry = {"source_score"};
+  EXPECT_THROW(run("all.csv", "collision", options), UsageError);
+}
+
+TEST_F(RecommendTest, ARerankerOfOtherItemsIsRefused) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < kItems; ++i) ids.push_back("stranger " + std::to_string(i));
+  (void)make_bundle("second", 77, ids);
+  try {
+    run("all.csv", "out", rerank_options(5, 12));
+    FAIL() << "accepted";
+  } catch (const DataError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("knows none of the 40 items"));
+  }
+  EXPECT_FALSE(fs::exists(directory_ / "out"));
 }
 
 TEST_F(RecommendTest, WeightsOfAnotherModelAreRefused) {

@@ -34,8 +34,8 @@ class ResumeTest(unittest.TestCase):
         return ["recommend", cls.work / "bundle", "--histories", cls.work / "data" / "test_histories.csv", "--out", cls.work / out,
                 "recommend.shard_histories=500", "threads=1", *more]
 
-    def stopped(self, out, signal_number, code):
-        process = subprocess.Popen([PROGRAM, *map(str, self.command(out))], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    def stopped(self, out, signal_number, code, *more):
+        process = subprocess.Popen([PROGRAM, *map(str, self.command(out, *more))], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                    env=environment())
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and process.poll() is None and not list((self.work / out).glob("part-00002-*")):
@@ -60,6 +60,19 @@ class ResumeTest(unittest.TestCase):
         resumed = good(*self.command("terminated", "--resume", "--json")).json
         self.assertGreaterEqual(resumed["shards_kept"], 2)
         self.assertEqual(files_below(self.work / "terminated"), files_below(self.work / "whole"))
+
+    def test_reranked_lists_go_on_with_the_same_second_bundle_alone(self):
+        other = self.work / "other-bundle"
+        good("export", self.work / "run", "recommend.k=11", "--out", other)
+        rerank = [f"recommend.rerank.bundle={self.work / 'bundle'}", "recommend.rerank.candidates=30"]
+        good(*self.command("reranked-whole", *rerank))
+        self.stopped("reranked", signal.SIGTERM, 143, *rerank)
+        for changed in ([f"recommend.rerank.bundle={other}", rerank[1]], [rerank[0], "recommend.rerank.candidates=31"], []):
+            result = segue(*self.command("reranked", *changed, "--resume"))
+            self.assertEqual(result.code, 2, str(result))
+            self.assertIn("another bundle", result.err)
+        good(*self.command("reranked", *rerank, "--resume"))
+        self.assertEqual(files_below(self.work / "reranked"), files_below(self.work / "reranked-whole"))
 
     def test_killed_and_resumed(self):
         self.stopped("killed", signal.SIGKILL, -9)
