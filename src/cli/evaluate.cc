@@ -2,6 +2,11 @@
 
 #include <cstdio>
 #include <ctime>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "cli/command.h"
 #include "cli/device.h"
@@ -15,8 +20,41 @@ namespace {
 
 struct EvaluateArguments {
   std::string path, out;
-  std::vector<std::string> overrides;
+  std::vector<std::string> beside, overrides;
 };
+
+/// A model under the name that it has in this evaluation.
+class NamedScorer : public ranking::Scorer {
+ public:
+  NamedScorer(std::string name, std::unique_ptr<ranking::Scorer> scorer)
+      : name_(std::move(name)), scorer_(std::move(scorer)) {}
+  [[nodiscard]] std::string name() const override { return name_; }
+  void score(std::span<const ranking::Query> queries, kernels::MatrixView<float> scores) override {
+    scorer_->score(queries, scores);
+  }
+  [[nodiscard]] std::span<const ItemRow> tie_order() const override { return scorer_->tie_order(); }
+
+ private:
+  std::string name_;
+  std::unique_ptr<ranking::Scorer> scorer_;
+};
+
+std::unique_ptr<ranking::Scorer> scorer_of(TrainedModel& trained, const ChosenDevice& device, std::string name) {
+  if (trained.model.by_gradient) trained.model.by_gradient->to(device.torch_device);
+  return std::make_unique<NamedScorer>(
+      std::move(name), model_kinds::make_scorer(trained.model, trained.dataset,
+                                                trained.configuration.training.max_length, device.n_threads));
+}
+
+/// The kind of a model; behind it, where another has the same, the folder it comes from.
+std::string name_of(const TrainedModel& trained, const std::filesystem::path& path, std::set<std::string>& taken) {
+  std::string name = trained.configuration.model.kind();
+  if (!taken.insert(name).second) {
+    name += " (" + path.lexically_normal().string() + ")";
+    taken.insert(name);
+  }
+  return name;
+}
 
 /// Each look at the test part is recorded, so that a figure that was selected on it can be told: returns how many there
 /// were, this one counted.
@@ -43,11 +81,21 @@ void run_evaluate(const EvaluateArguments& arguments, const GlobalOptions& globa
   auto trained = open_trained_model(arguments.path, arguments.overrides);
   const auto& configuration = trained.configuration;
   const auto device = set_up_device(configuration);
-  if (trained.model.by_gradient) trained.model.by_gradient->to(device.torch_device);
-
-  const auto scorer =
-      model_kinds::make_scorer(trained.model, trained.dataset, configuration.training.max_length, device.n_threads);
-  auto evaluation = evaluation::evaluate(trained.dataset, {scorer.get()}, configuration.evaluation, configuration.seed,
+  std::set<std::string> names;
+  std::vector<std::unique_ptr<ranking::Scorer>> scorers;
+  scorers.push_back(scorer_of(trained, device, name_of(trained, arguments.path, names)));
+  std::vector<TrainedModel> others;
+  others.reserve(arguments.beside.size());  // scorers point into it
+  for (const std::string& path : arguments.beside) {
+    TrainedModel& other = others.emplace_back(open_trained_model(path, {}));
+    if (other.dataset.fingerprint() != trained.dataset.fingerprint())
+      throw DataError(path + " was trained on other data than " + arguments.path +
+                      ": models are compared on one prepared dataset, so train both with the same section data");
+    scorers.push_back(scorer_of(other, device, name_of(other, path, names)));
+  }
+  std::vector<ranking::Scorer*> models;
+  for (const auto& scorer : scorers) models.push_back(scorer.get());
+  auto evaluation = evaluation::evaluate(trained.dataset, models, configuration.evaluation, configuration.seed,
                                          device.n_threads);
   evaluation["protocol"]["checkpoint_epoch"] = trained.epoch;
   const std::filesystem::path out = arguments.out.empty() ? trained.directory : std::filesystem::path(arguments.out);
@@ -81,6 +129,8 @@ void add_evaluate(CLI::App& app, GlobalOptions& global) {
       ->required();
   command->add_option("overrides", arguments->overrides,
                       "key=value: any configuration key, for example evaluation.part=validation");
+  command->add_option("--beside", arguments->beside,
+                      "Run directory of another model on the same data, judged on the same queries; may be repeated");
   command->add_option("--out", arguments->out,
                       "Folder for evaluation.json; default: the run directory, and none for a bundle: it is printed");
   command->callback([arguments, &global] { run_evaluate(*arguments, global); });

@@ -61,7 +61,7 @@ Json train_run(const Configuration& configuration, const Dataset& dataset, const
   if (!configuration.model.is_filter()) {
     model = model_kinds::make_model(configuration.model, dataset.n_items(), dataset.pipeline().specs(),
                                     models::ItemFeatures::of(dataset));
-    model->initialize(configuration.seed);
+    model->initialize(configuration.seed, dataset.n_trained_items());
     model->to(device.torch_device);
     manifest["n_parameters"] = n_parameters(*model);
   }

@@ -255,6 +255,10 @@ class Evaluator {
     }
     json["tied_share"] = system.tied_share;
     if (system.is_model && best) json["difference"] = difference(system, *best);
+    if (&system == &systems.front()) {
+      for (const auto& other : systems)
+        if (other.is_model && &other != &system) json["differences"].push_back(difference(system, other));
+    }
     if (system.is_model && bayes) {
       json["difference_to_bayes"] = difference(system, *bayes);
       json["above_bayes"] = is_above(system, *bayes);

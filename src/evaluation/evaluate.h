@@ -32,6 +32,7 @@ struct EvaluationOptions {
 ///    "protocol": {part, positions, hide_seen, candidates, ties, n_queries, unknown_targets, data_fingerprint, ...},
 ///    "systems": [{"name", "metrics": {"ndcg@10": {"value", "low", "high"}}, "tied_share",
 ///                 "difference": {"to": best baseline, "metrics": {...}},      paired bootstrap, for models
+///                 "differences": [{"to": another model, "metrics": {...}}],   of the first model, where there are more
 ///                 "slices": {"history_length": [{"label", "n", "metrics": {"ndcg@10": value}}], "popularity": [...],
 ///                 "revisit": [...]}}],
 ///    "examples": [{"sequence", "history": [ids], "target": id, "rank": 0 if it has none, "recommended": [ids]}]}

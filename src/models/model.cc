@@ -38,7 +38,7 @@ at::Tensor Model::look_up(const std::string& name, const at::Tensor& rows) {
   return by_rows ? look_up_rows(table, rows, row_gradients_[name]) : at::embedding(table, rows);
 }
 
-void Model::initialize(std::uint64_t seed) {
+void Model::initialize(std::uint64_t seed, std::int64_t n_trained) {
   const at::NoGradGuard no_grad;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const at::Tensor& tensor = parameters_[i].second;
@@ -57,6 +57,9 @@ void Model::initialize(std::uint64_t seed) {
       }
       data[j] = static_cast<float>(start.middle + start.width * away);
     }
+    const bool by_item = parameters_[i].first.ends_with("_embedding.weight") &&
+                         (tensor.size(0) == n_items_ || tensor.size(0) == n_items_ + 1);
+    if (by_item && n_trained >= 0) values.narrow(0, n_trained, n_items_ - n_trained).zero_();
     tensor.copy_(values);
   }
 }

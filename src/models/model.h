@@ -34,7 +34,9 @@ class Model {
   [[nodiscard]] virtual Json options_json() const = 0;
   [[nodiscard]] virtual std::int64_t vector_dim() const = 0;  ///< e
 
-  void initialize(std::uint64_t seed);
+  /// @param n_trained  items with training events, the first ones; -1: all. Embeddings of the others are zeros and, as
+  ///                   nothing is learned of them, stay zeros: an item tower then knows them by their features alone.
+  void initialize(std::uint64_t seed, std::int64_t n_trained = -1);
   /// Vectors v of all positions, [n_positions, e]; differentiable when `training`.
   virtual at::Tensor forward(const batching::Batch& batch, bool training) = 0;
   /// Output vectors of the known items, [n_items, e]; differentiable.

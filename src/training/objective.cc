@@ -56,7 +56,7 @@ double mean_group_size(const at::Tensor& rows) {
 }  // namespace
 
 Objective::Objective(models::Model& model, const Dataset& dataset, const TrainingOptions& options, std::uint64_t seed)
-    : model_(model), options_(options), seed_(seed ^ kNegativeStream) {
+    : model_(model), options_(options), seed_(seed ^ kNegativeStream), n_trained_(dataset.n_trained_items()) {
   if (options.loss == Loss::kCrossEntropy) return;
   if (model.visited_weights().defined())
     throw ConfigError("model.visited_weights needs training.loss: cross_entropy; set it to false or change the loss");
@@ -99,9 +99,13 @@ at::Tensor Objective::loss(const batching::Batch& batch, std::int64_t step) {
 
 at::Tensor Objective::full_loss(const batching::Batch& batch, const at::Tensor& vectors, const at::Tensor& targets,
                                 const at::Tensor& kept, const at::Tensor& weights) {
+  // Items without a training event are no negatives: they would only be pushed away.
+  const auto trained = [&](const at::Tensor& of_items) {
+    return of_items.defined() ? of_items.narrow(0, 0, n_trained_) : of_items;
+  };
   OutputLayer layer{.vectors = vectors,
-                    .items = model_.item_vectors(),
-                    .bias = model_.output_bias(),
+                    .items = trained(model_.item_vectors()),
+                    .bias = trained(model_.output_bias()),
                     .visited_weights = model_.visited_weights(),
                     .visited_offsets = {},
                     .visited_items = {},

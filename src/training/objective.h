@@ -47,6 +47,7 @@ class Objective {
   models::Model& model_;
   TrainingOptions options_;
   std::uint64_t seed_;
+  std::int64_t n_trained_;
   std::optional<NegativeSampler> sampler_, uniform_, targets_;  ///< targets_: shares of items, nothing is drawn
   std::optional<FrequencyEstimator> estimator_;
   at::Tensor memory_items_, memory_vectors_;  ///< [memory_size], [memory_size, e]: a ring
