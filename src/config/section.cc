@@ -221,6 +221,11 @@ std::vector<std::pair<std::string, std::string>> Section::words(const std::strin
 
 bool Section::has(const std::string& key) const { return node_->find(key) != nullptr; }
 
+bool Section::has_word(const std::string& key, const std::string& word) const {
+  const Value* found = node_->find(key);
+  return found != nullptr && found->kind == Kind::kScalar && found->scalar == word;
+}
+
 std::string Section::path() const { return node_->path; }
 
 void Section::fail(const std::string& key, const std::string& message) const { node_->fail(key, message); }

@@ -39,6 +39,25 @@ struct FeatureInput {
   Matrix table;
 };
 
+/// What mean_of_codes() gives for every item and the unknown one, [n_items + 1, width].
+Matrix means_of_codes(const at::Tensor& weight, const at::Tensor& codes, const at::Tensor& offsets) {
+  const auto width = static_cast<std::size_t>(weight.size(1));
+  const auto* ends = offsets.const_data_ptr<std::int64_t>();
+  const auto n_rows = static_cast<std::size_t>(offsets.size(0) - 1);
+  Matrix means(n_rows * width);
+  for (std::size_t row = 0; row < n_rows; ++row) {
+    if (ends[row] == ends[row + 1]) continue;
+    float* mean = means.data() + row * width;
+    for (auto i = ends[row]; i < ends[row + 1]; ++i) {
+      const float* code = weight.const_data_ptr<float>() + codes.const_data_ptr<std::int64_t>()[i] * weight.size(1);
+      for (std::size_t j = 0; j < width; ++j) mean[j] += code[j];
+    }
+    const auto n = static_cast<float>(ends[row + 1] - ends[row]);
+    for (std::size_t j = 0; j < width; ++j) mean[j] /= n;
+  }
+  return means;
+}
+
 }  // namespace
 
 struct SessionInference::State {
@@ -88,7 +107,10 @@ SessionInference::SessionInference(const GruSession& model) : state_(std::make_u
   for (std::size_t f = 0; f < model.item_features().specs.size(); ++f) {
     const auto& feature = model.item_features().specs[f];
     const at::Tensor table = model.item_features().tables[f].to(at::kCPU).contiguous();
-    if (feature.categorical) {
+    if (feature.multiple) {
+      const at::Tensor& weight = tensors.at("item_features." + feature.name + ".weight");
+      place(means_of_codes(weight, table, model.item_features().offsets[f].to(at::kCPU)), weight.size(1), itself);
+    } else if (feature.categorical) {
       const std::string name = "item_features." + feature.name + ".weight";
       const auto* codes = table.const_data_ptr<std::int64_t>();
       place(copy(name), tensors.at(name).size(1), [&](std::int64_t item) { return codes[item]; });

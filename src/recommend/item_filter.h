@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -8,23 +10,43 @@
 
 namespace segue::recommend {
 
-/// Which items may be recommended: those of the allow list (all without one) less those of the deny list.
+/// Which items may be recommended: those of the allow list (all without one) less those of the deny list, and of these
+/// the ones that are available at the time of the request.
 class ItemFilter {
  public:
   /// @param allow_list, deny_list  files of one item id a line (blank lines are skipped), or empty
-  /// @throws DataError  no such file; nothing is left to recommend
-  ItemFilter(const features::Vocabulary& items, const std::string& allow_list, const std::string& deny_list);
-  [[nodiscard]] bool allows(std::int32_t row) const {
-    return words_.empty() || ((words_[static_cast<std::size_t>(row) / 32] >> (row % 32)) & 1U) != 0;
+  /// @param from_ms, until_ms  [n_items]: an item is available at from <= time < until; or both empty: at any time.
+  /// They must outlive the filter.
+  /// @throws DataError  no such file; nothing is left to recommend by the lists
+  ItemFilter(const features::Vocabulary& items, const std::string& allow_list, const std::string& deny_list,
+             std::span<const std::int64_t> from_ms = {}, std::span<const std::int64_t> until_ms = {});
+  /// Whether it matters when is asked.
+  [[nodiscard]] bool has_intervals() const { return !from_ms_.empty(); }
+  [[nodiscard]] bool hides_items() const { return has_intervals() || !words_.empty(); }
+  [[nodiscard]] bool allows(std::int32_t row, std::int64_t time_ms) const {
+    return is_listed(row) && is_available(row, time_ms);
   }
+  /// The same number for times between which no item comes or goes.
+  [[nodiscard]] std::size_t period_of(std::int64_t time_ms) const;
   /// Bitset for kernels::ItemMatrix::allowed; nullptr: all.
-  [[nodiscard]] const std::uint32_t* words() const { return words_.empty() ? nullptr : words_.data(); }
+  /// @param made  holds the bits where they depend on the time
+  [[nodiscard]] const std::uint32_t* words(std::int64_t time_ms, std::vector<std::uint32_t>& made) const;
   [[nodiscard]] std::int64_t n_unknown() const {
     return n_unknown_;
   }  ///< ids of the lists that the model does not know
 
  private:
-  std::vector<std::uint32_t> words_;
+  [[nodiscard]] bool is_listed(std::int32_t row) const {
+    return words_.empty() || ((words_[static_cast<std::size_t>(row) / 32] >> (row % 32)) & 1U) != 0;
+  }
+  [[nodiscard]] bool is_available(std::int32_t row, std::int64_t time_ms) const {
+    const auto item = static_cast<std::size_t>(row);
+    return from_ms_.empty() || (from_ms_[item] <= time_ms && time_ms < until_ms_[item]);
+  }
+  std::vector<std::uint32_t> words_;  // of the lists; empty: all
+  std::span<const std::int64_t> from_ms_, until_ms_;
+  std::vector<std::int64_t> changes_;  // the times at which an item comes or goes, rising
+  std::int32_t n_items_ = 0;
   std::int64_t n_unknown_ = 0;
 };
 

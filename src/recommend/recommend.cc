@@ -162,7 +162,13 @@ Json recommend(const std::filesystem::path& bundle, const events::SourceOptions&
   check_carry(options.carry);
   const auto model = BundleModel::open(bundle);
   const auto& items = model.bundle.items;
-  const ItemFilter filter(items, options.allow_list, options.deny_list);
+  const ItemFilter filter(items, options.allow_list, options.deny_list, model.bundle.available_from_ms,
+                          model.bundle.available_until_ms);
+  if (filter.has_intervals() && source.time_column.empty()) {
+    throw ConfigError(
+        "data.columns.time: the items of this bundle are available in intervals of time, so that it must be known when"
+        " each history asks; name the column of the times of the histories: data.columns.time=COLUMN");
+  }
   if (filter.n_unknown() > 0)
     log_warning(with_thousands(filter.n_unknown()) + " ids of the allow and deny lists are unknown to the model");
   const std::int64_t k = std::min<std::int64_t>(options.k, items.size());

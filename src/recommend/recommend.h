@@ -40,6 +40,9 @@ enum class Existing { kRefuse, kReplace, kResume };
 /// - Items that training did not know are read as the unknown item; a history of a request row alone is read as one
 /// unknown
 ///   item.
+/// - Where items are available in intervals, those at the time of the request row are candidates, else those at the
+/// time
+///   of the latest event.
 /// - Histories longer than max_length keep their latest events, as in training; hide_seen still knows the others. A
 ///   filter reads all.
 ///
@@ -53,6 +56,7 @@ enum class Existing { kRefuse, kReplace, kResume };
 /// @param source  how the files are to be read, from the configuration that the bundle carries
 /// @return counts, seconds, rate
 /// @throws DataError   bundle or histories damaged
+/// @throws ConfigError items are available in intervals, and no column of times is named
 /// @throws UsageError  `out` holds something already
 /// @throws Interrupted
 Json recommend(const std::filesystem::path& bundle, const events::SourceOptions& source,

@@ -29,8 +29,12 @@ void write_model(const models::GruSession& model, const std::filesystem::path& p
     module.register_parameter(attribute_name(name), parameter.detach().to(at::kCPU).clone(), /*is_buffer=*/false);
   }
   const auto& items = model.item_features();
-  for (std::size_t f = 0; f < items.specs.size(); ++f)
-    module.register_buffer(attribute_name(item_table(items.specs[f].name)), items.tables[f].to(at::kCPU).clone());
+  for (std::size_t f = 0; f < items.specs.size(); ++f) {
+    const auto& name = items.specs[f].name;
+    module.register_buffer(attribute_name(item_table(name)), items.tables[f].to(at::kCPU).clone());
+    if (items.specs[f].multiple)
+      module.register_buffer(attribute_name(item_offsets(name)), items.offsets[f].to(at::kCPU).clone());
+  }
   module.define(source_text(model));
   torch::jit::ExtraFilesMap extra{{"items.txt", items_text}, {"README", kReadme}};
   try {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cctype>
 #include <cstdio>
 #include <string>
@@ -32,12 +33,30 @@ bool has(const models::GruSession& model, const std::string& name) {
   return false;
 }
 
+/// [B, T] items -> means of the rows of `weight` that are their codes, 0 without any, [B, T, width].
+std::string mean_of_codes_method() {
+  return "def mean_of_codes(self, weight: Tensor, codes: Tensor, offsets: Tensor, items: Tensor) -> Tensor:\n"
+         "    rows = items.reshape(-1)\n"
+         "    begins = offsets[rows]\n"
+         "    lengths = offsets[rows + 1] - begins\n"
+         "    bags = torch.cumsum(lengths, 0) - lengths\n"
+         "    shifts = torch.repeat_interleave(begins - bags, lengths)\n"
+         "    chosen = codes[torch.arange(shifts.size(0), device=shifts.device) + shifts]\n"
+         "    means = torch.embedding_bag(weight, chosen, bags, False, 1)[0]\n"
+         "    return means.view([items.size(0), items.size(1), weight.size(1)])\n";
+}
+
 /// [B, T] items and features -> [B, T, input].
 std::string input_method(const models::GruSession& model) {
   std::string text = "def inputs(self, items: Tensor, history: List[Tensor], context: List[Tensor]) -> Tensor:\n";
   text += "    parts = [torch.embedding(" + attribute("item_embedding.weight") + ", items)]\n";
   for (const auto& feature : model.item_features().specs) {
     const auto column = attribute(item_table(feature.name)) + "[items]";
+    if (feature.multiple) {
+      text += "    parts.append(self.mean_of_codes(" + attribute("item_features." + feature.name + ".weight") + ", " +
+              attribute(item_table(feature.name)) + ", " + attribute(item_offsets(feature.name)) + ", items))\n";
+      continue;
+    }
     if (feature.categorical)
       text += "    parts.append(torch.embedding(" + attribute("item_features." + feature.name + ".weight") + ", " +
               column + "))\n";
@@ -152,13 +171,18 @@ std::string attribute_name(const std::string& parameter) {
 
 std::string item_table(const std::string& feature) { return "item_features." + feature + ".table"; }
 
+std::string item_offsets(const std::string& feature) { return "item_features." + feature + ".offsets"; }
+
 std::string source_text(const models::GruSession& model) {
   const auto& options = model.options();
   const auto state = "torch.zeros([" + std::to_string(options.n_layers) + ", batch, " +
                      std::to_string(options.hidden_dim) + "], device=" + attribute("item_embedding.weight") +
                      ".device)";
-  return input_method(model) + states_method(model) + vectors_method(model) + logits_method(model) +
-         "def initial_state(self, batch: int) -> Tensor:\n    return " + state + "\n" +
+  const auto& specs = model.item_features().specs;
+  const bool has_means = std::any_of(specs.begin(), specs.end(), [](const auto& spec) { return spec.multiple; });
+  return (has_means ? mean_of_codes_method() : "") + input_method(model) + states_method(model) +
+         vectors_method(model) + logits_method(model) + "def initial_state(self, batch: int) -> Tensor:\n    return " +
+         state + "\n" +
          "def forward(self, items: Tensor, lengths: Tensor, history: List[Tensor], context: List[Tensor]) -> Tensor:\n"
          "    x, state = self.states(self.inputs(items, history, context), self.initial_state(items.size(0)))\n"
          "    last = (lengths - 1).view([-1, 1, 1]).expand([-1, 1, x.size(2)])\n"
