@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <span>
 
 #include "cli/command.h"
 #include "cli/index_source.h"
@@ -92,8 +93,10 @@ Json bundle_manifest(const RunDirectory& run) {
                                       {"context", spec.context}});
     }
     for (const auto& spec : model->item_features().specs) {
-      manifest["item_features"].push_back(
-          {{"name", spec.name}, {"categorical", spec.categorical}, {"n_codes", spec.n_codes}});
+      manifest["item_features"].push_back({{"name", spec.name},
+                                           {"categorical", spec.categorical},
+                                           {"n_codes", spec.n_codes},
+                                           {"multiple", spec.multiple}});
     }
   }
   manifest["max_length"] = configuration.training.max_length;
@@ -108,14 +111,20 @@ Json bundle_manifest(const RunDirectory& run) {
   return manifest;
 }
 
-/// The tables of item features as the prepared dataset maps them.
+template <class T>
+model_file::TensorBytes tensor_of(model_file::DType dtype, std::span<const T> numbers) {
+  return {dtype,
+          {static_cast<std::int64_t>(numbers.size())},
+          {reinterpret_cast<const char*>(numbers.data()), numbers.size_bytes()}};
+}
+
+/// What the prepared dataset says of items, as it maps it; of their features only what a model reads.
 model_file::ItemTables item_tables(const Dataset& dataset) {
-  model_file::ItemTables items{dataset.item_pipeline(), {}};
-  for (const auto& [spec, codes, values] : dataset.item_features()) {
-    const auto bytes = spec.categorical ? std::as_bytes(codes) : std::as_bytes(values);
-    items.tables[spec.name] = {spec.categorical ? model_file::DType::kI32 : model_file::DType::kF32,
-                               {dataset.n_items() + 1},
-                               {reinterpret_cast<const char*>(bytes.data()), bytes.size()}};
+  using model_file::DType;
+  model_file::ItemTables items{dataset.item_pipeline(), {}, dataset.available_from_ms(), dataset.available_until_ms()};
+  for (const auto& [spec, codes, values, offsets] : dataset.item_features()) {
+    items.tables[spec.name] = spec.categorical ? tensor_of(DType::kI32, codes) : tensor_of(DType::kF32, values);
+    if (spec.multiple) items.tables[spec.name + ".offsets"] = tensor_of(DType::kI64, offsets);
   }
   return items;
 }

@@ -11,14 +11,21 @@ struct Pair {
   std::int32_t term;
 };
 
+std::span<const std::int32_t> codes_of(const MappedFeature& feature, std::size_t item) {
+  if (!feature.spec.multiple) return feature.codes.subspan(item, 1);
+  const auto begin = feature.offsets[item];
+  return feature.codes.subspan(static_cast<std::size_t>(begin),
+                               static_cast<std::size_t>(feature.offsets[item + 1] - begin));
+}
+
 /// Terms are numbered feature by feature; returns how many there are.
 std::int32_t list_pairs(std::span<const MappedFeature> features, std::int32_t n_items, std::vector<Pair>& pairs) {
   std::int32_t first_term = 0;
   for (const auto& feature : features) {
     if (!feature.spec.categorical) continue;
     for (ItemRow item = 0; item < n_items; ++item) {
-      const std::int32_t code = feature.codes[static_cast<std::size_t>(item)];
-      if (code != 0) pairs.push_back({item, first_term + code - 1});
+      for (const std::int32_t code : codes_of(feature, static_cast<std::size_t>(item)))
+        if (code != 0) pairs.push_back({item, first_term + code - 1});
     }
     first_term += feature.spec.n_codes - 1;
   }

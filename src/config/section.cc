@@ -256,6 +256,11 @@ std::vector<std::pair<std::string, std::string>> Section::words(const std::strin
 
 bool Section::has(const std::string& key) const { return node_->find(key) != nullptr; }
 
+bool Section::has_word(const std::string& key, const std::string& word) const {
+  const Value* found = node_->find(key);
+  return found != nullptr && found->kind == Kind::kScalar && found->scalar == word;
+}
+
 std::string Section::path() const { return node_->path; }
 
 std::string Section::place() const { return node_->value == nullptr ? node_->origin : node_->value->place.text(); }

@@ -72,6 +72,8 @@ class Section {
   std::vector<std::pair<std::string, std::string>> words(const std::string& key, const std::string& meaning);
 
   [[nodiscard]] bool has(const std::string& key) const;
+  /// Whether the key has this word for its value, for a message of its own before read_choice() refuses it.
+  [[nodiscard]] bool has_word(const std::string& key, const std::string& word) const;
   [[nodiscard]] std::string path() const;   ///< "data.columns"
   [[nodiscard]] std::string place() const;  ///< where it begins, "gru.yaml:3:7", or the file where it is not there
   /// ConfigError "file:line:column: path.key: message", placed at the key's value if it is there.

@@ -22,6 +22,7 @@ std::shared_ptr<arrow::DataType> arrow_type(ValueType type) {
     case ValueType::kInt64: return arrow::int64();
     case ValueType::kFloat: return arrow::float32();
     case ValueType::kText: return arrow::large_utf8();
+    case ValueType::kInt32List: return arrow::large_list(arrow::field("item", arrow::int32(), false));
   }
   return nullptr;
 }
@@ -67,12 +68,11 @@ ColumnWriter::ColumnWriter(const std::filesystem::path& scratch, std::string nam
     path_ = scratch / ("column" + std::to_string(number++));
   } while (std::filesystem::exists(path_));
   bytes_.open(path_, std::ios::binary);
-  if (type_ == ValueType::kText) {
+  if (has_ends()) {
     ends_path_ = path_;
     ends_path_ += ".ends";
     ends_.open(ends_path_, std::ios::binary);
-    const std::int64_t zero = 0;
-    ends_.write(reinterpret_cast<const char*>(&zero), sizeof zero);
+    write_end(0);
   }
   write(nullptr, 0);
 }
@@ -80,10 +80,12 @@ ColumnWriter::ColumnWriter(const std::filesystem::path& scratch, std::string nam
 void ColumnWriter::write(const void* data, std::size_t n_bytes) {
   if (n_bytes > 0) bytes_.write(static_cast<const char*>(data), static_cast<std::streamsize>(n_bytes));
   n_bytes_ += static_cast<std::int64_t>(n_bytes);
-  if (!bytes_ || (type_ == ValueType::kText && !ends_)) {
+  if (!bytes_ || (has_ends() && !ends_)) {
     throw DataError(path_.string() + ": cannot be written; is there space left on the device?");
   }
 }
+
+void ColumnWriter::write_end(std::int64_t end) { ends_.write(reinterpret_cast<const char*>(&end), sizeof end); }
 
 void ColumnWriter::append(std::span<const std::int32_t> values) {
   n_ += static_cast<std::int64_t>(values.size());
@@ -102,9 +104,14 @@ void ColumnWriter::append(std::span<const float> values) {
 
 void ColumnWriter::append(std::string_view text) {
   ++n_;
-  const auto end = n_bytes_ + static_cast<std::int64_t>(text.size());
-  ends_.write(reinterpret_cast<const char*>(&end), sizeof end);
+  write_end(n_bytes_ + static_cast<std::int64_t>(text.size()));
   write(text.data(), text.size());
+}
+
+void ColumnWriter::append_list(std::span<const std::int32_t> numbers) {
+  ++n_;
+  write_end(n_bytes_ / static_cast<std::int64_t>(sizeof(std::int32_t)) + static_cast<std::int64_t>(numbers.size()));
+  write(numbers.data(), numbers.size_bytes());
 }
 
 void write_arrow_file(const std::filesystem::path& path, std::vector<ColumnWriter> columns) {
@@ -121,15 +128,22 @@ void write_arrow_file(const std::filesystem::path& path, std::vector<ColumnWrite
   std::int64_t n_rows = columns.empty() ? 0 : columns.front().n_;
   for (auto& column : columns) {
     column.bytes_.close();
-    if (column.type_ == ValueType::kText) column.ends_.close();
-    if (!column.bytes_ || (column.type_ == ValueType::kText && !column.ends_)) {
+    if (column.has_ends()) column.ends_.close();
+    if (!column.bytes_ || (column.has_ends() && !column.ends_)) {
       throw DataError(column.path_.string() + ": cannot be written; is there space left on the device?");
     }
     if (column.n_ != n_rows) throw std::logic_error("write_arrow_file: columns of different lengths");
     fields.push_back(arrow::field(column.name_, arrow_type(column.type_), false));
     std::vector<std::shared_ptr<arrow::Buffer>> buffers = {nullptr};
-    if (column.type_ == ValueType::kText) buffers.push_back(mapped(column.ends_path_, (n_rows + 1) * 8));
-    buffers.push_back(mapped(column.path_, column.n_bytes_));
+    if (column.has_ends()) buffers.push_back(mapped(column.ends_path_, (n_rows + 1) * 8));
+    const auto values = mapped(column.path_, column.n_bytes_);
+    if (column.type_ == ValueType::kInt32List) {
+      const auto n_numbers = column.n_bytes_ / static_cast<std::int64_t>(sizeof(std::int32_t));
+      const auto numbers = arrow::ArrayData::Make(arrow::int32(), n_numbers, {nullptr, values}, 0);
+      arrays.push_back(arrow::ArrayData::Make(arrow_type(column.type_), n_rows, std::move(buffers), {numbers}, 0));
+      continue;
+    }
+    buffers.push_back(values);
     arrays.push_back(arrow::ArrayData::Make(arrow_type(column.type_), n_rows, std::move(buffers), 0));
   }
   const auto schema = arrow::schema(fields);
@@ -215,6 +229,15 @@ MappedColumns::Text MappedColumns::text(const std::string& name) const {
           bytes == nullptr ? std::string_view()
                            : std::string_view(reinterpret_cast<const char*>(bytes->data()),
                                               static_cast<std::size_t>(bytes->size()))};
+}
+
+MappedColumns::Lists MappedColumns::int32_lists(const std::string& name) const {
+  const auto data = state_->find(name, arrow_type(ValueType::kInt32List));
+  const auto& numbers = *data->child_data[0];
+  const std::span<const std::int64_t> ends{data->GetValues<std::int64_t>(1),
+                                           static_cast<std::size_t>(data->length) + 1};
+  if (numbers.length == 0) return {ends, {}};
+  return {ends, {numbers.GetValues<std::int32_t>(1), static_cast<std::size_t>(numbers.length)}};
 }
 
 }  // namespace segue::dataset

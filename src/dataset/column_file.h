@@ -11,7 +11,7 @@
 
 namespace segue::dataset {
 
-enum class ValueType { kInt32, kInt64, kFloat, kText };
+enum class ValueType { kInt32, kInt64, kFloat, kText, kInt32List };
 
 /// A column on its way to an Arrow file: its bytes are gathered in a plain file, so that memory does not grow with its
 /// length.
@@ -22,7 +22,8 @@ class ColumnWriter {
   void append(std::span<const std::int32_t> values);
   void append(std::span<const std::int64_t> values);
   void append(std::span<const float> values);
-  void append(std::string_view text);  ///< one value of a text column
+  void append(std::string_view text);                       ///< one value of a text column
+  void append_list(std::span<const std::int32_t> numbers);  ///< one value of a column of lists
 
  private:
   friend void write_arrow_file(const std::filesystem::path&, std::vector<ColumnWriter>);
@@ -31,6 +32,8 @@ class ColumnWriter {
   std::filesystem::path path_, ends_path_;
   std::ofstream bytes_, ends_;
   std::int64_t n_ = 0, n_bytes_ = 0;
+  [[nodiscard]] bool has_ends() const { return type_ == ValueType::kText || type_ == ValueType::kInt32List; }
+  void write_end(std::int64_t end);
   void write(const void* data, std::size_t n_bytes);
 };
 
@@ -58,6 +61,12 @@ class MappedColumns {
     std::string_view bytes;
   };
   [[nodiscard]] Text text(const std::string& name) const;
+  /// Value `row` of the column of lists is numbers [ends[row], ends[row + 1]).
+  struct Lists {
+    std::span<const std::int64_t> ends;
+    std::span<const std::int32_t> numbers;
+  };
+  [[nodiscard]] Lists int32_lists(const std::string& name) const;
 
  private:
   struct State;

@@ -16,9 +16,17 @@ void ItemFileOptions::read(config::Section& section) {
     if (std::any_of(features.begin(), features.end() - 1, same))
       entry.fail("name", "another feature of items is called '" + features.back().name + "'; give each its own name");
   }
+  section.read("available_from", available_from,
+               {.meaning = "column of the first time at which the item can be recommended; an empty cell: from ever"});
+  section.read(
+      "available_until", available_until,
+      {.meaning = "column of the time from which on the item no longer can be recommended; an empty cell: never."
+                  " Only items that are available at the time of an event are candidates for it"});
   if (files.empty() && !features.empty() && section.has("features"))
     section.fail("files", "missing; name the files that hold data.items.features, or remove those");
-  if (!files.empty() && features.empty())
+  if (files.empty() && has_intervals())
+    section.fail("files", "missing; name the files that hold data.items.available_from and available_until");
+  if (!files.empty() && features.empty() && !has_intervals())
     section.fail("features", "missing; name what to read of the files, or remove data.items");
 }
 
@@ -39,6 +47,14 @@ void DataOptions::read(config::Section& data) {
   items.read(described);
   if (items.column.empty()) items.column = source.item_column;
   if (!items.files.empty() && items.column.empty()) described.fail("column", "missing; name the column of the item");
+  if (source.time_column.empty()) {
+    const auto is_age = [](const auto& feature) { return feature.kind == features::FeatureKind::kAge; };
+    if (std::any_of(items.features.begin(), items.features.end(), is_age))
+      described.fail("features", "an age is measured at the last training event, and so needs data.columns.time");
+    if (items.has_intervals())
+      described.fail(items.available_from.empty() ? "available_until" : "available_from",
+                     "which items are available depends on when events happen, and so needs data.columns.time");
+  }
   auto filters = data.section("filters", "which sequences and items are kept");
   filters.read(
       "min_sequence_length", min_sequence_length,

@@ -1,6 +1,8 @@
 #include "dataset/dataset.h"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <stdexcept>
 #include <utility>
 
@@ -19,7 +21,8 @@ struct Dataset::State {
   features::Vocabulary items;
   features::FeaturePipeline pipeline, item_pipeline;
   Json manifest;
-  std::span<const std::int64_t> begins, train_ends, valid_ends, times_ms, item_counts;
+  std::span<const std::int64_t> begins, train_ends, valid_ends, times_ms, item_counts, available_from, available_until;
+  std::span<const float> rewards;
   std::span<const ItemRow> item_rows;
   dataset::MappedColumns::Text ids;
   std::vector<MappedFeature> features, item_features;
@@ -50,8 +53,12 @@ std::vector<MappedFeature> map_features(const std::vector<features::FeatureSpec>
                                         const dataset::MappedColumns& columns) {
   std::vector<MappedFeature> features;
   for (const auto& spec : specs) {
-    MappedFeature feature{spec, {}, {}};
-    if (spec.categorical) {
+    MappedFeature feature{spec, {}, {}, {}};
+    if (spec.multiple) {
+      const auto lists = columns.int32_lists("feature:" + spec.name);
+      feature.codes = lists.numbers;
+      feature.offsets = lists.ends;
+    } else if (spec.categorical) {
       feature.codes = columns.int32("feature:" + spec.name);
     } else {
       feature.values = columns.float32("feature:" + spec.name);
@@ -61,10 +68,29 @@ std::vector<MappedFeature> map_features(const std::vector<features::FeatureSpec>
   return features;
 }
 
+bool rewards_are_amounts(std::span<const float> rewards) {
+  return std::all_of(rewards.begin(), rewards.end(), [](float reward) { return reward >= 0 && std::isfinite(reward); });
+}
+
+/// Whether every list of codes lies inside them, and rises.
+bool offsets_fit(const MappedFeature& feature) {
+  const auto& offsets = feature.offsets;
+  if (offsets.empty()) return !feature.spec.multiple;
+  if (offsets.front() != 0 || offsets.back() != static_cast<std::int64_t>(feature.codes.size()) ||
+      !std::is_sorted(offsets.begin(), offsets.end()))
+    return false;
+  for (std::size_t row = 0; row + 1 < offsets.size(); ++row) {
+    const auto codes = feature.codes.subspan(static_cast<std::size_t>(offsets[row]),
+                                             static_cast<std::size_t>(offsets[row + 1] - offsets[row]));
+    if (std::adjacent_find(codes.begin(), codes.end(), std::greater_equal<>()) != codes.end()) return false;
+  }
+  return true;
+}
+
 bool codes_fit(const MappedFeature& feature) {
   const auto n = feature.spec.n_codes;
-  return std::all_of(feature.codes.begin(), feature.codes.end(),
-                     [n](std::int32_t code) { return code >= 0 && code < n; });
+  return offsets_fit(feature) && std::all_of(feature.codes.begin(), feature.codes.end(),
+                                             [n](std::int32_t code) { return code >= 0 && code < n; });
 }
 
 }  // namespace
@@ -117,6 +143,7 @@ Dataset Dataset::open(const std::filesystem::path& directory, bool verify) {
   const auto& sequences = s.files[1];
   s.item_rows = events.int32("item");
   if (events.has("time_ms")) s.times_ms = events.int64("time_ms");
+  if (events.has("reward")) s.rewards = events.float32("reward");
   s.features = map_features(s.pipeline.specs(), events);
   if (has_item_features) s.item_features = map_features(s.item_pipeline.specs(), s.files[3]);
   s.begins = sequences.int64("begin");
@@ -131,10 +158,17 @@ Dataset Dataset::open(const std::filesystem::path& directory, bool verify) {
   if (s.item_counts.size() != static_cast<std::size_t>(s.items.size())) fail("items.txt and items.arrow disagree");
   if (has_item_features && s.files[3].n_rows() != s.items.size() + 1)
     fail("items.txt and item_features.arrow disagree");
+  if (has_item_features && s.files[3].has("available_from_ms")) {
+    const auto n_items = static_cast<std::size_t>(s.items.size());
+    s.available_from = s.files[3].int64("available_from_ms").first(n_items);
+    s.available_until = s.files[3].int64("available_until_ms").first(n_items);
+    if (s.times_ms.empty()) fail("items are available in intervals, but events have no times");
+  }
   if (verify) {
     const auto fault = fault_of_bounds(s.begins, s.train_ends, s.valid_ends, s.item_rows.size());
     if (!fault.empty()) fail(fault);
     if (!rows_are_items(s.item_rows, s.items.size())) fail("an event of no known item row");
+    if (!rewards_are_amounts(s.rewards)) fail("a reward below 0 or not finite");
     for (const auto* features : {&s.features, &s.item_features}) {
       for (const auto& feature : *features) {
         if (!codes_fit(feature)) fail("a code of feature '" + feature.spec.name + "' out of range");
@@ -153,6 +187,17 @@ Dataset Dataset::in_memory(EventsInMemory events) {
   if (!fault.empty()) throw std::invalid_argument("Dataset::in_memory: " + fault);
   if (!o.times_ms.empty() && o.times_ms.size() != o.item_rows.size())
     throw std::invalid_argument("Dataset::in_memory: times and events differ in number");
+  if (!o.rewards.empty() && o.rewards.size() != o.item_rows.size())
+    throw std::invalid_argument("Dataset::in_memory: rewards and events differ in number");
+  if (!rewards_are_amounts(o.rewards))
+    throw std::invalid_argument("Dataset::in_memory: a reward below 0 or not finite");
+  if (o.available_from_ms.size() != o.available_until_ms.size())
+    throw std::invalid_argument("Dataset::in_memory: the two ends of intervals differ in number");
+  if (!o.available_from_ms.empty()) {
+    if (static_cast<std::int64_t>(o.available_from_ms.size()) != o.n_items)
+      throw std::invalid_argument("Dataset::in_memory: intervals and items differ in number");
+    if (o.times_ms.empty()) throw std::invalid_argument("Dataset::in_memory: intervals need times");
+  }
   s.owned_counts.assign(static_cast<std::size_t>(std::max(o.n_items, 0)), 0);
   for (auto& row : s.owned.item_rows) {
     if (row < 0) throw std::invalid_argument("Dataset::in_memory: an item row below 0");
@@ -175,6 +220,9 @@ Dataset Dataset::in_memory(EventsInMemory events) {
   s.train_ends = o.train_ends;
   s.valid_ends = o.valid_ends;
   s.times_ms = o.times_ms;
+  s.rewards = o.rewards;
+  s.available_from = o.available_from_ms;
+  s.available_until = o.available_until_ms;
   s.item_rows = o.item_rows;
   s.item_counts = s.owned_counts;
   s.ids = {s.owned_id_ends, s.owned_ids};
@@ -183,6 +231,9 @@ Dataset Dataset::in_memory(EventsInMemory events) {
     sums += ' ' + storage::checksum({reinterpret_cast<const char*>(column.data()), column.size() * sizeof(column[0])});
   };
   add(o.begins), add(o.train_ends), add(o.valid_ends), add(o.item_rows), add(o.times_ms);
+  // Only where there is something to say: others keep the fingerprints that they had before.
+  if (!o.rewards.empty()) add(o.rewards);
+  if (!o.available_from_ms.empty()) add(o.available_from_ms), add(o.available_until_ms);
   s.manifest = {{"format", dataset::kFormat},
                 {"version", dataset::kVersionWithoutItemFeatures},
                 {"fingerprint", storage::checksum(sums)},
@@ -209,11 +260,19 @@ std::string_view Dataset::sequence_id(std::int64_t sequence) const {
 }
 std::span<const ItemRow> Dataset::item_rows() const { return state_->item_rows; }
 std::span<const std::int64_t> Dataset::times_ms() const { return state_->times_ms; }
+std::span<const float> Dataset::rewards() const { return state_->rewards; }
+std::span<const std::int64_t> Dataset::available_from_ms() const { return state_->available_from; }
+std::span<const std::int64_t> Dataset::available_until_ms() const { return state_->available_until; }
 const std::vector<MappedFeature>& Dataset::features() const { return state_->features; }
 const features::FeaturePipeline& Dataset::pipeline() const { return state_->pipeline; }
 const std::vector<MappedFeature>& Dataset::item_features() const { return state_->item_features; }
 const features::FeaturePipeline& Dataset::item_pipeline() const { return state_->item_pipeline; }
 std::span<const std::int64_t> Dataset::item_counts() const { return state_->item_counts; }
+std::int64_t Dataset::n_trained_items() const {
+  std::size_t n = state_->item_counts.size();
+  while (n > 0 && state_->item_counts[n - 1] == 0) --n;
+  return static_cast<std::int64_t>(n);
+}
 const Json& Dataset::manifest() const { return state_->manifest; }
 std::string Dataset::fingerprint() const {
   return json_get<std::string>(state_->manifest, "fingerprint", "manifest of the dataset");

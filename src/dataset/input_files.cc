@@ -30,8 +30,9 @@ InputFiles find_files(const DataOptions& options) {
   std::sort(sorted.begin(), sorted.end());
   const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
   if (twice != sorted.end()) throw ConfigError("data: " + twice->string() + " is named for two parts");
-  if (options.items.files.empty() != options.items.features.empty())
-    throw ConfigError("data.items needs files and features; name both, or neither");
+  if (options.items.files.empty() != (options.items.features.empty() && !options.items.has_intervals()))
+    throw ConfigError(
+        "data.items needs files, and features or intervals (available_from, available_until); name both, or neither");
   if (!options.items.files.empty()) files.of_items = events::expand_globs(options.items.files);
   return files;
 }

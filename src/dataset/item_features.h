@@ -15,17 +15,20 @@ namespace segue::dataset {
 struct ItemFeatures {
   features::FeaturePipeline pipeline;            ///< fitted on the items of the vocabulary alone, each once
   std::vector<features::FeatureColumn> columns;  ///< [n_items + 1] each: 0 for the unknown item, the last, and for
-                                                 ///< items that the files do not list
-  std::int64_t n_rows = 0;                       ///< good rows, of known and other items
-  std::int64_t n_not_listed = 0;                 ///< items of the vocabulary
+                                                 ///< items that the files do not list; no codes where several can be
+  /// Both [n_items + 1], open for those; or both empty.
+  std::vector<std::int64_t> available_from_ms, available_until_ms;
+  std::int64_t n_rows = 0;        ///< good rows, of known and other items
+  std::int64_t n_not_listed = 0;  ///< items of the vocabulary
   events::SkippedRows skipped;
 };
 
 /// Reads the files and fits the transforms. Memory grows with the rows of the files.
+/// @param training_end_ms  the latest time of a training event, or kMissingTime without times
 /// @throws DataError  a file that cannot be read; unless bad rows are skipped, an item listed twice or without an id, a
 /// value that cannot be read: file, row, column, remedy
 ItemFeatures read_item_features(const DataOptions& options, std::vector<std::filesystem::path> files,
-                                const features::Vocabulary& items);
+                                const features::Vocabulary& items, std::int64_t training_end_ms);
 
 /// Writes kItemFeaturesFile and kItemTransformsFile.
 void write_item_features(const ItemFeatures& features, const std::filesystem::path& directory,

@@ -73,7 +73,8 @@ void Partitions::append(const events::EventTable& table, Part part) {
       std::int64_t value = 0;
       switch (requests_[c].type) {
         case ColumnType::kText: value = texts_[c].add(column.text[row]); break;
-        case ColumnType::kNumber: value = std::bit_cast<std::int64_t>(column.numbers[row]); break;
+        case ColumnType::kNumber:
+        case ColumnType::kAmount: value = std::bit_cast<std::int64_t>(column.numbers[row]); break;
         case ColumnType::kTime: value = column.times_ms[row]; break;
       }
       buffer.append(reinterpret_cast<const char*>(&value), sizeof value);
@@ -197,6 +198,7 @@ events::EventTable Partitions::table(const Loaded& loaded) const {
         for (const auto value : values) column.text.push_back(texts_[c].id(static_cast<std::int32_t>(value)));
         break;
       case ColumnType::kNumber:
+      case ColumnType::kAmount:
         for (const auto value : values) column.numbers.push_back(std::bit_cast<double>(value));
         break;
       case ColumnType::kTime: column.times_ms = values; break;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <mutex>
 #include <optional>
@@ -43,6 +44,14 @@ void stop_if_interrupted() {
   }
 }
 
+/// What is read of an event beside sequence, item and time: the columns of its features, then the reward's.
+std::vector<events::ColumnRequest> columns_of_events(const features::FeaturePipeline& pipeline,
+                                                     const events::SourceOptions& source) {
+  auto columns = pipeline.columns();
+  if (!source.reward_column.empty()) columns.push_back({source.reward_column, events::ColumnType::kAmount});
+  return columns;
+}
+
 /// One run of prepare: reads, cuts, counts, writes.
 class Preparation {
  public:
@@ -53,7 +62,9 @@ class Preparation {
         directory_(std::move(directory)),
         pipeline_(options.features, options.source.time_column),
         has_times_(!options.source.time_column.empty()),
-        partitions_(scratch() / "partitions", choose_partitions(options, files_), pipeline_.columns(), has_times_,
+        has_rewards_(!options.source.reward_column.empty()),
+        partitions_(scratch() / "partitions", choose_partitions(options, files_),
+                    columns_of_events(pipeline_, options.source), has_times_,
                     options.source.format == events::Format::kSessionLines),
         moments_(scratch() / "moments") {}
 
@@ -73,7 +84,7 @@ class Preparation {
   InputFiles files_;
   fs::path directory_;
   features::FeaturePipeline pipeline_;
-  bool has_times_;
+  bool has_times_, has_rewards_;
   Partitions partitions_;
   dataset::SpilledValues moments_;  // what the split orders by
   Cuts cuts_;
@@ -81,6 +92,7 @@ class Preparation {
   bool item_is_integer_ = true, sequence_is_integer_ = true;
   // Of the items by their number in partitions_:
   std::vector<std::int64_t> n_training_, first_training_;
+  std::int64_t training_end_ms_ = events::kMissingTime;  // the latest time of a training event
   std::vector<ItemRow> row_of_item_;
   features::Vocabulary items_;
   std::optional<dataset::ItemFeatures> item_features_;
@@ -107,7 +119,8 @@ class Preparation {
     bool item_is_string = false;
     for (int part = 0; part < 3; ++part) {
       if (files_.of_part[static_cast<std::size_t>(part)].empty()) continue;
-      events::EventReader reader(files_.of_part[static_cast<std::size_t>(part)], options_.source, pipeline_.columns());
+      events::EventReader reader(files_.of_part[static_cast<std::size_t>(part)], options_.source,
+                                 columns_of_events(pipeline_, options_.source));
       {
         dataset::TablePrefetch blocks(reader);
         events::EventTable table;
@@ -249,6 +262,7 @@ class Preparation {
               is_training[event] = 1;
               ++n_training_[item];
               first_training_[item] = std::min(first_training_[item], loaded.inputs[event]);
+              if (has_times_) training_end_ms_ = std::max(training_end_ms_, loaded.times_ms[event]);
             }
           }
           pipeline_.fit(table, is_training);
@@ -287,7 +301,7 @@ class Preparation {
 
   void describe_items() {
     if (files_.of_items.empty()) return;
-    item_features_ = dataset::read_item_features(options_, files_.of_items, items_);
+    item_features_ = dataset::read_item_features(options_, files_.of_items, items_, training_end_ms_);
     add_skipped(item_features_->skipped);
     dataset::write_item_features(*item_features_, directory_, scratch());
     item_features_->columns.clear();
@@ -297,6 +311,7 @@ class Preparation {
   struct Piece {
     std::vector<ItemRow> items;
     std::vector<std::int64_t> times;
+    std::vector<float> rewards;
     std::vector<features::FeatureColumn> features;
     std::vector<SequenceBounds> bounds;  // events counted within the piece
     events::StringColumn ids;
@@ -329,6 +344,11 @@ class Preparation {
         if (!from.empty()) to.insert(to.end(), from.begin() + begin, from.begin() + end);
       };
       take(piece.times, loaded.times_ms);
+      if (has_rewards_) {
+        for (auto e = begin; e < end; ++e)
+          piece.rewards.push_back(
+              static_cast<float>(std::bit_cast<double>(loaded.extras.back()[static_cast<std::size_t>(e)])));
+      }
       for (std::size_t f = 0; f < applied.size(); ++f) {
         take(piece.features[f].codes, applied[f].codes);
         take(piece.features[f].values, applied[f].values);
@@ -346,6 +366,8 @@ class Preparation {
     std::vector<ColumnWriter> events, sequences;
     events.emplace_back(scratch(), "item", ValueType::kInt32);
     if (has_times_) events.emplace_back(scratch(), "time_ms", ValueType::kInt64);
+    const auto reward_column = events.size();
+    if (has_rewards_) events.emplace_back(scratch(), "reward", ValueType::kFloat);
     const auto first_feature = events.size();
     for (const auto& spec : specs) {
       events.emplace_back(scratch(), "feature:" + spec.name, spec.categorical ? ValueType::kInt32 : ValueType::kFloat);
@@ -361,6 +383,7 @@ class Preparation {
                      const auto piece = std::exchange(pieces[slot], {});
                      events[0].append(std::span<const ItemRow>(piece.items));
                      if (has_times_) events[1].append(std::span<const std::int64_t>(piece.times));
+                     if (has_rewards_) events[reward_column].append(std::span<const float>(piece.rewards));
                      for (std::size_t f = 0; f < specs.size(); ++f) {
                        if (specs[f].categorical) {
                          events[first_feature + f].append(std::span<const std::int32_t>(piece.features[f].codes));
@@ -439,7 +462,7 @@ class Preparation {
       counts["items_not_listed"] = item_features_->n_not_listed;
     }
     return {{"format", dataset::kFormat},
-            {"version", item_features_ ? dataset::kVersion : dataset::kVersionWithoutItemFeatures},
+            {"version", dataset::version_of(options_)},
             {"fingerprint", storage::checksum(sums)},
             {"source", dataset::source_of(options_, files_)},
             {"counts", std::move(counts)},
@@ -475,6 +498,11 @@ Json prepare(const DataOptions& options, int n_threads, bool force) {
   if (options.split == SplitKind::kTime && options.source.time_column.empty()) {
     throw ConfigError(
         "data.split.kind time needs data.columns.time; without times choose last_sequences, users, last_item or files");
+  }
+  if (options.items.has_intervals() && options.source.time_column.empty()) {
+    throw ConfigError(
+        "data.items.available_from and available_until need data.columns.time: which items are available depends on"
+        " when events happen");
   }
   const auto files = find_files(options);
   if (!force) {

@@ -14,11 +14,16 @@ namespace segue {
 
 enum class SplitKind { kTime, kLastItem, kLastSequences, kUsers, kFiles };
 
-/// Section `data.items`: files that say something of items, a row an item, in the form of the files of events.
+/// Section `data.items`: files that say something of items, a row an item, in the form of the files of events:
+/// features, or when an item is available, or both.
 struct ItemFileOptions {
-  std::vector<std::string> files;                  ///< globs; empty: items are known by their ids alone
-  std::string column;                              ///< the item's id
-  std::vector<features::FeatureOptions> features;  ///< at least one where there are files
+  std::vector<std::string> files;  ///< globs; empty: items are known by their ids alone
+  std::string column;              ///< the item's id
+  std::vector<features::FeatureOptions> features;
+  /// Columns of the first time at which the item can be recommended, and of that from which on it no longer can; empty:
+  /// at any time.
+  std::string available_from, available_until;
+  [[nodiscard]] bool has_intervals() const { return !available_from.empty() || !available_until.empty(); }
   void read(config::Section& section);
 };
 

@@ -26,6 +26,7 @@ Json described(const std::vector<features::FeatureOptions>& features) {
   for (const auto& f : features) {
     list.push_back({f.name, static_cast<int>(f.kind), f.column, f.until, f.context, f.history, f.min_count, f.n_buckets,
                     f.max_value});
+    if (f.kind == features::FeatureKind::kCategories) list.back().push_back(f.separator);
   }
   return list;
 }
@@ -58,13 +59,20 @@ Json protocol_of(const DataOptions& options) {
                    {"min_item_count", options.min_item_count},
                    {"features", std::move(features)}};
   for (const auto& feature : options.items.features) protocol["item_features"].push_back(feature.name);
+  if (!options.source.reward_column.empty()) protocol["rewards"] = true;
+  if (options.items.has_intervals()) protocol["available_items_only"] = true;
   return protocol;
+}
+
+int version_of(const DataOptions& options) {
+  if (options.items.has_intervals()) return kVersion;
+  return options.items.features.empty() ? kVersionWithoutItemFeatures : kVersionWithoutIntervals;
 }
 
 std::string source_of(const DataOptions& options, const InputFiles& files) {
   const auto& source = options.source;
-  const bool has_items = !options.items.features.empty();
-  Json all = {{"version", has_items ? kVersion : kVersionWithoutItemFeatures},
+  const bool has_items = !options.items.files.empty();
+  Json all = {{"version", version_of(options)},
               {"protocol", protocol_of(options)},
               {"columns", {source.sequence_column, source.item_column, source.time_column}},
               {"form",
@@ -80,6 +88,8 @@ std::string source_of(const DataOptions& options, const InputFiles& files) {
                     {"features", described(options.items.features)},
                     {"inputs", described(files.of_items)}};
   }
+  if (options.items.has_intervals()) all["available"] = {options.items.available_from, options.items.available_until};
+  if (!source.reward_column.empty()) all["reward"] = source.reward_column;
   return storage::checksum(all.dump());
 }
 

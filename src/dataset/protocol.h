@@ -12,6 +12,9 @@ namespace segue::dataset {
 /// the files lie.
 Json protocol_of(const DataOptions& options);
 
+/// The version of the prepared format that such a dataset states.
+int version_of(const DataOptions& options);
+
 /// A fingerprint of the whole section `data` and of the input files (names, sizes, times of change): equal means that
 /// preparing again would give the same.
 std::string source_of(const DataOptions& options, const InputFiles& files);

@@ -347,7 +347,7 @@ class Evaluator {
 
   /// Of the queries, and of those that hide_seen has left without an item.
   struct TargetCounts {
-    std::int64_t n = 0, unknown = 0, repeated = 0, sequences_left_out = 0;
+    std::int64_t n = 0, unknown = 0, unavailable = 0, repeated = 0, sequences_left_out = 0;
   };
 
   [[nodiscard]] TargetCounts count_targets() const {
@@ -359,6 +359,7 @@ class Evaluator {
       ranking::find_targets(dataset_, options_.protocol, query, targets);
       counts.n += targets.size();
       counts.unknown += targets.n_unknown;
+      counts.unavailable += targets.n_unavailable;
       counts.repeated += targets.n_repeated;
       counts.sequences_left_out += targets.size() == 0 ? 1 : 0;
     }
@@ -373,7 +374,10 @@ class Evaluator {
     json["positions"] = options["positions"];
     json["hide_seen"] = options_.protocol.hide_seen;
     json["min_history"] = options_.protocol.min_history;
-    json["candidates"] = "all " + std::to_string(dataset_.n_items()) + " items of the training part";
+    const bool has_intervals = !dataset_.available_from_ms().empty();
+    json["candidates"] = has_intervals ? "those of the " + std::to_string(dataset_.n_items()) +
+                                             " items of the training part that are available at the time of the target"
+                                       : "all " + std::to_string(dataset_.n_items()) + " items of the training part";
     json["ties"] =
         std::string("a model's ties rank the target last; counts: ") +
         (options_.baselines.ties == baselines::TieOrder::kPopularity ? "by popularity" : "first seen in training");
@@ -381,6 +385,7 @@ class Evaluator {
     json["n_queries"] = queries_.size();
     json["n_sequences"] = clusters_.counts.size();
     json["unknown_targets"] = counts.unknown;
+    if (has_intervals) json["unavailable_targets"] = counts.unavailable;
     if (asks_for_sets()) {
       json["given"] = options_.protocol.given;
       json["mean_relevant_items"] = static_cast<double>(counts.n) / static_cast<double>(queries_.size());

@@ -70,7 +70,9 @@ EventReader::EventReader(std::vector<std::filesystem::path> files, SourceOptions
   } else if (options.format == Format::kSessionLines) {
     if (!options.time_column.empty() || !columns.empty()) {
       throw ConfigError(
-          "data.format session_lines has items only: remove data.columns.time and data.features, or use csv");
+          "data.format session_lines has items only: remove data.columns.time, data.columns.reward and data.features, "
+          "or"
+          " use csv");
     }
   } else if (options.sequence_column.empty() || options.item_column.empty()) {
     throw ConfigError("data.columns.sequence and data.columns.item must name columns of the events");

@@ -32,6 +32,7 @@ struct SourceOptions {
   std::string sequence_column;  ///< empty only for session_lines, where a line is a sequence
   std::string item_column;
   std::string time_column;           ///< empty: input order is time order
+  std::string reward_column;         ///< a number >= 0 of every training row; empty: none
   void read(config::Section& data);  ///< reads format, delimiter, header, on_bad_row, time_format, columns.*
 };
 

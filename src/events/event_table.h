@@ -31,14 +31,19 @@ class StringColumn {
 };
 
 /// What a column holds once read.
-enum class ColumnType { kText, kNumber, kTime };
+enum class ColumnType {
+  kText,
+  kNumber,
+  kTime,
+  kAmount  ///< a finite number >= 0, also as a float, that is never missing: another value makes a bad row
+};
 
 /// A column that the reader was asked for, beside sequence, item and time.
 struct Column {
   std::string name;
   ColumnType type = ColumnType::kText;
   StringColumn text;                   ///< kText: [n_rows]; empty means missing
-  std::vector<double> numbers;         ///< kNumber: [n_rows]; NaN means missing
+  std::vector<double> numbers;         ///< kNumber, kAmount: [n_rows]; NaN means missing
   std::vector<std::int64_t> times_ms;  ///< kTime: [n_rows], ms since 1970 UTC; kMissingTime means missing
 };
 inline constexpr std::int64_t kMissingTime = INT64_MIN;

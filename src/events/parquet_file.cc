@@ -82,6 +82,8 @@ Cell read_date64(const arrow::Array& array, std::int64_t i, std::string&) {
   return time_cell(static_cast<const arrow::Date64Array&>(array).Value(i));
 }
 
+bool is_number(ColumnType wanted) { return wanted == ColumnType::kNumber || wanted == ColumnType::kAmount; }
+
 template <class Array>
 CellReader number_reader(ColumnType wanted) {
   if (wanted == ColumnType::kText) return read_number_as_text<Array>;
@@ -110,9 +112,9 @@ CellReader make_reader(const arrow::DataType& type, ColumnType wanted, TimeForma
       };
     case Type::FLOAT: return number_reader<arrow::FloatArray>(wanted);
     case Type::DOUBLE: return number_reader<arrow::DoubleArray>(wanted);
-    case Type::TIMESTAMP: return wanted == ColumnType::kNumber ? CellReader() : CellReader(read_timestamp);
-    case Type::DATE32: return wanted == ColumnType::kNumber ? CellReader() : CellReader(read_date32);
-    case Type::DATE64: return wanted == ColumnType::kNumber ? CellReader() : CellReader(read_date64);
+    case Type::TIMESTAMP: return is_number(wanted) ? CellReader() : CellReader(read_timestamp);
+    case Type::DATE32: return is_number(wanted) ? CellReader() : CellReader(read_date32);
+    case Type::DATE64: return is_number(wanted) ? CellReader() : CellReader(read_date64);
     case Type::DICTIONARY: {
       auto inner = make_reader(*static_cast<const arrow::DictionaryType&>(type).value_type(), wanted, format);
       if (!inner) return {};
@@ -200,9 +202,10 @@ ParquetFile::ParquetFile(const std::filesystem::path& path, RowBuilder& builder)
         builder.is_id(cell) && (value_type(type).id() == Type::FLOAT || value_type(type).id() == Type::DOUBLE);
     if (!reader || fraction_as_id) {
       throw DataError(s.path + ": column '" + name + "' of type " + type.ToString() + " cannot serve as " +
-                      (builder.is_id(cell)                       ? "an id; use strings or integers"
-                       : builder.type(cell) == ColumnType::kTime ? "a time"
-                                                                 : "a feature of that kind"));
+                      (builder.is_id(cell)                         ? "an id; use strings or integers"
+                       : builder.type(cell) == ColumnType::kTime   ? "a time"
+                       : builder.type(cell) == ColumnType::kAmount ? "a reward"
+                                                                   : "a feature of that kind"));
     }
     if (builder.type(cell) == ColumnType::kText && !is_string_type(type)) reader = as_text(std::move(reader));
     s.readers.push_back(std::move(reader));

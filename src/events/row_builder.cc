@@ -1,5 +1,6 @@
 #include "events/row_builder.h"
 
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -106,19 +107,24 @@ bool RowBuilder::convert(Place place, std::size_t cell, const Cell& value) {
   }
   if (value.kind == Cell::Kind::kNumber) {
     numbers_[cell] = value.number;
-    return true;
-  }
-  if (value.text.empty()) {
+  } else if (value.text.empty()) {
     numbers_[cell] = std::numeric_limits<double>::quiet_NaN();
-    return true;
-  }
-  const auto number = parse_number(value.text);
-  if (!number) {
+  } else if (const auto number = parse_number(value.text)) {
+    numbers_[cell] = *number;
+  } else {
     reject(place, names_[cell], quoted(value.text) + " is not a number");
     return false;
   }
-  numbers_[cell] = *number;
-  return true;
+  return types_[cell] != ColumnType::kAmount || check_amount(place, cell, value);
+}
+
+bool RowBuilder::check_amount(Place place, std::size_t cell, const Cell& value) {
+  const double amount = numbers_[cell];
+  if (amount >= 0 && std::isfinite(static_cast<float>(amount))) return true;
+  const bool is_missing = value.kind == Cell::Kind::kText && value.text.empty();
+  const auto shown = value.kind == Cell::Kind::kText ? quoted(value.text) : std::to_string(amount);
+  reject(place, names_[cell], (is_missing ? "empty" : shown) + "; expected a finite number >= 0");
+  return false;
 }
 
 void RowBuilder::append(Place place, std::span<const Cell> cells, EventTable& table) {
@@ -143,7 +149,8 @@ void RowBuilder::append(Place place, std::span<const Cell> cells, EventTable& ta
     auto& column = table.columns[i - first_extra_];
     switch (types_[i]) {
       case ColumnType::kText: column.text.push_back(cells[i].text); break;
-      case ColumnType::kNumber: column.numbers.push_back(numbers_[i]); break;
+      case ColumnType::kNumber:
+      case ColumnType::kAmount: column.numbers.push_back(numbers_[i]); break;
       case ColumnType::kTime: column.times_ms.push_back(times_[i]); break;
     }
   }

@@ -73,6 +73,7 @@ class RowBuilder {
   std::vector<std::int64_t> times_;         // of the row at hand
   std::unordered_set<std::string> listed_;  // kItem: the ids so far
   bool convert(Place place, std::size_t cell, const Cell& value);
+  bool check_amount(Place place, std::size_t cell, const Cell& value);
 };
 
 }  // namespace segue::events

@@ -33,6 +33,9 @@ void SourceOptions::read(config::Section& data) {
   columns.read("sequence", sequence_column, {.meaning = "the session, trip or user; empty only for session_lines"});
   columns.read("item", item_column, {.meaning = "the item: what is recommended; empty only for session_lines"});
   columns.read("time", time_column, {.meaning = "when it happened; empty: the order of the rows is the order in time"});
+  columns.read("reward", reward_column,
+               {.meaning = "what the event was worth (watch time, rating, revenue): a number >= 0 in every row; empty:"
+                           " nothing is known. Histories to recommend for need none"});
   if (data.has("events") && format != Format::kSessionLines) {
     if (sequence_column.empty()) columns.fail("sequence", "missing; name the column of the session, trip or user");
     if (item_column.empty()) columns.fail("item", "missing; name the column of the item");

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 #include "features/exact_sum.h"
@@ -15,13 +17,20 @@ namespace {
 
 using events::ColumnType;
 constexpr std::int64_t kHourMs = 3'600'000, kDayMs = 24 * kHourMs;
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
+constexpr int kVersionWithoutKindsOfItems = 1;  // of older programs, which know neither categories nor age
 
 const std::vector<std::pair<const char*, FeatureKind>>& kinds() {
-  static const std::vector<std::pair<const char*, FeatureKind>> words = {
-      {"category", FeatureKind::kCategory}, {"number", FeatureKind::kNumber},    {"bucket", FeatureKind::kBucket},
-      {"hour", FeatureKind::kHour},         {"weekday", FeatureKind::kWeekday},  {"month", FeatureKind::kMonth},
-      {"gap", FeatureKind::kGap},           {"duration", FeatureKind::kDuration}};
+  static const std::vector<std::pair<const char*, FeatureKind>> words = {{"category", FeatureKind::kCategory},
+                                                                         {"number", FeatureKind::kNumber},
+                                                                         {"bucket", FeatureKind::kBucket},
+                                                                         {"hour", FeatureKind::kHour},
+                                                                         {"weekday", FeatureKind::kWeekday},
+                                                                         {"month", FeatureKind::kMonth},
+                                                                         {"gap", FeatureKind::kGap},
+                                                                         {"duration", FeatureKind::kDuration},
+                                                                         {"categories", FeatureKind::kCategories},
+                                                                         {"age", FeatureKind::kAge}};
   return words;
 }
 
@@ -34,11 +43,17 @@ const char* word_of(FeatureKind kind) {
 
 bool is_of_time(FeatureKind kind) {
   return kind == FeatureKind::kHour || kind == FeatureKind::kWeekday || kind == FeatureKind::kMonth ||
-         kind == FeatureKind::kGap || kind == FeatureKind::kDuration;
+         kind == FeatureKind::kGap || kind == FeatureKind::kDuration || kind == FeatureKind::kAge;
 }
 
+/// Of words that are numbered.
+bool is_of_words(FeatureKind kind) { return kind == FeatureKind::kCategory || kind == FeatureKind::kCategories; }
+
+/// Of numbers that are standardised.
+bool is_number(FeatureKind kind) { return kind == FeatureKind::kNumber || kind == FeatureKind::kAge; }
+
 ColumnType column_type(FeatureKind kind) {
-  if (kind == FeatureKind::kCategory) return ColumnType::kText;
+  if (is_of_words(kind)) return ColumnType::kText;
   return is_of_time(kind) ? ColumnType::kTime : ColumnType::kNumber;
 }
 
@@ -94,6 +109,41 @@ std::int32_t bucket_code(const std::vector<double>& bounds, double value) {
   return static_cast<std::int32_t>(std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin()) + 1;
 }
 
+std::string_view without_blanks(std::string_view word) {
+  const auto begin = word.find_first_not_of(" \t");
+  return begin == std::string_view::npos ? std::string_view()
+                                         : word.substr(begin, word.find_last_not_of(" \t") + 1 - begin);
+}
+
+/// The words of a cell, each once, in the order met; `words` is used again.
+void split_words(std::string_view cell, std::string_view separator, std::vector<std::string_view>& words) {
+  words.clear();
+  for (std::size_t begin = 0; begin <= cell.size();) {
+    const auto end = std::min(cell.find(separator, begin), cell.size());
+    const auto word = without_blanks(cell.substr(begin, end - begin));
+    if (!word.empty() && std::find(words.begin(), words.end(), word) == words.end()) words.push_back(word);
+    begin = end + separator.size();
+  }
+}
+
+/// Numbers of a column, NaN where missing: of an age, log1p of the days from its time to the end of the training part.
+class Numbers {
+ public:
+  Numbers(const events::EventTable& table, const FeatureOptions& options, std::int64_t training_end_ms)
+      : column_(find_column(table, options.column, column_type(options.kind))), training_end_ms_(training_end_ms) {}
+  double operator[](std::size_t row) const {
+    if (column_.type == ColumnType::kNumber) return column_.numbers[row];
+    const auto time = column_.times_ms[row];
+    if (time == events::kMissingTime) return std::numeric_limits<double>::quiet_NaN();
+    const double age_ms = static_cast<double>(training_end_ms_) - static_cast<double>(time);
+    return std::log1p(std::max(age_ms, 0.0) / static_cast<double>(kDayMs));
+  }
+
+ private:
+  const events::Column& column_;
+  std::int64_t training_end_ms_;
+};
+
 }  // namespace
 
 struct FeaturePipeline::Fit {
@@ -107,7 +157,8 @@ struct FeaturePipeline::Fit {
   std::vector<Counts> of_transform;
 };
 
-FeaturePipeline::FeaturePipeline(std::vector<FeatureOptions> options, std::string time_column)
+FeaturePipeline::FeaturePipeline(std::vector<FeatureOptions> options, std::string time_column,
+                                 std::int64_t training_end_ms)
     : time_column_(std::move(time_column)) {
   std::set<std::string> names;
   for (auto& option : options) {
@@ -121,10 +172,17 @@ FeaturePipeline::FeaturePipeline(std::vector<FeatureOptions> options, std::strin
       option.column = time_column_;
     }
     if (option.column.empty()) option.column = option.name;
+    if (option.kind == FeatureKind::kCategories && option.separator.empty())
+      throw ConfigError("data.items.features: '" + option.name + "' needs a separator between its words");
+    if (option.kind == FeatureKind::kAge && training_end_ms == events::kMissingTime) {
+      throw ConfigError("data.items.features: '" + option.name +
+                        "' is an age, measured at the last training event, and so needs data.columns.time");
+    }
     Transform transform;
+    if (option.kind == FeatureKind::kAge) transform.training_end_ms = training_end_ms;
     transform.options = std::move(option);
     if (transform.options.kind == FeatureKind::kGap) transform.edges = gap_bounds(transform.options.n_buckets);
-    if (transform.options.kind == FeatureKind::kCategory) transform.codes = std::make_shared<Vocabulary>();
+    if (is_of_words(transform.options.kind)) transform.codes = std::make_shared<Vocabulary>();
     transforms_.push_back(std::move(transform));
   }
 }
@@ -161,16 +219,23 @@ void FeaturePipeline::fit(const events::EventTable& table, std::span<const std::
   for (std::size_t t = 0; t < transforms_.size(); ++t) {
     const auto& options = transforms_[t].options;
     auto& counts = fit_->of_transform[t];
-    if (options.kind == FeatureKind::kCategory) {
+    if (is_of_words(options.kind)) {
       const auto& text = find_column(table, options.column, ColumnType::kText).text;
+      std::vector<std::string_view> words;
       for (std::size_t row = 0; row < table.n_rows; ++row) {
         if (is_training[row] == 0 || text[row].empty()) continue;
-        const auto value = static_cast<std::size_t>(counts.values.add(text[row]));
-        if (value == counts.n_of_value.size()) counts.n_of_value.push_back(0);
-        ++counts.n_of_value[value];
+        if (options.kind == FeatureKind::kCategories)
+          split_words(text[row], options.separator, words);
+        else
+          words.assign(1, text[row]);
+        for (const auto word : words) {
+          const auto value = static_cast<std::size_t>(counts.values.add(word));
+          if (value == counts.n_of_value.size()) counts.n_of_value.push_back(0);
+          ++counts.n_of_value[value];
+        }
       }
-    } else if (options.kind == FeatureKind::kNumber || options.kind == FeatureKind::kBucket) {
-      const auto& numbers = find_column(table, options.column, ColumnType::kNumber).numbers;
+    } else if (is_number(options.kind) || options.kind == FeatureKind::kBucket) {
+      const Numbers numbers(table, options, transforms_[t].training_end_ms);
       for (std::size_t row = 0; row < table.n_rows; ++row) {
         if (is_training[row] == 0 || std::isnan(numbers[row])) continue;
         if (options.kind == FeatureKind::kBucket) {
@@ -191,7 +256,7 @@ void FeaturePipeline::finish_fit() {
   for (std::size_t t = 0; t < transforms_.size(); ++t) {
     auto& transform = transforms_[t];
     auto& counts = fit_->of_transform[t];
-    if (transform.options.kind == FeatureKind::kCategory) {
+    if (is_of_words(transform.options.kind)) {
       // Most frequent first, then by the bytes: no trace of the order in which values were met.
       std::vector<std::int32_t> order;
       for (std::int32_t value = 0; value < counts.values.size(); ++value) {
@@ -209,7 +274,7 @@ void FeaturePipeline::finish_fit() {
         codes->add(transform.values.back());
       }
       transform.codes = std::move(codes);
-    } else if (transform.options.kind == FeatureKind::kNumber && counts.n > 0) {
+    } else if (is_number(transform.options.kind) && counts.n > 0) {
       const auto n = static_cast<long double>(counts.n);
       const long double mean = counts.sum.value() / n;
       const long double variance = counts.squares.value() / n - mean * mean;
@@ -232,7 +297,7 @@ std::vector<FeatureColumn> FeaturePipeline::apply(const events::EventTable& tabl
     const auto& transform = transforms_[t];
     const auto& options = transform.options;
     auto& codes = made[t].codes;
-    if (options.kind != FeatureKind::kNumber) codes.resize(n);
+    if (!is_number(options.kind) && options.kind != FeatureKind::kCategories) codes.resize(n);
     const auto of_time = [&](auto code) {
       const auto times = find_times(table, options.column, time_column_);
       for (std::size_t row = 0; row < n; ++row) codes[row] = times[row] == events::kMissingTime ? 0 : code(times[row]);
@@ -243,14 +308,30 @@ std::vector<FeatureColumn> FeaturePipeline::apply(const events::EventTable& tabl
         for (std::size_t row = 0; row < n; ++row) codes[row] = transform.codes->find(text[row]) + 1;
         break;
       }
-      case FeatureKind::kNumber: {
-        const auto& numbers = find_column(table, options.column, ColumnType::kNumber).numbers;
+      case FeatureKind::kCategories: {
+        const auto& text = find_column(table, options.column, ColumnType::kText).text;
+        auto& offsets = made[t].offsets;
+        offsets.reserve(n + 1);
+        offsets.push_back(0);
+        std::vector<std::string_view> words;
+        for (std::size_t row = 0; row < n; ++row) {
+          split_words(text[row], options.separator, words);
+          const auto begin = codes.end() - codes.begin();
+          for (const auto word : words) codes.push_back(transform.codes->find(word) + 1);
+          std::sort(codes.begin() + begin, codes.end());
+          codes.erase(std::unique(codes.begin() + begin, codes.end()), codes.end());  // rare words are one: unknown
+          offsets.push_back(static_cast<std::int64_t>(codes.size()));
+        }
+        break;
+      }
+      case FeatureKind::kNumber:
+      case FeatureKind::kAge: {
+        const Numbers numbers(table, options, transform.training_end_ms);
         auto& values = made[t].values;
         values.resize(n);
         for (std::size_t row = 0; row < n; ++row) {
-          values[row] = std::isnan(numbers[row])
-                            ? 0.0F
-                            : static_cast<float>((numbers[row] - transform.mean) / transform.deviation);
+          const double number = numbers[row];
+          values[row] = std::isnan(number) ? 0.0F : static_cast<float>((number - transform.mean) / transform.deviation);
         }
         break;
       }
@@ -296,8 +377,10 @@ std::vector<FeatureSpec> FeaturePipeline::specs() const {
     const auto& options = transform.options;
     std::size_t n_codes = 0;
     switch (options.kind) {
-      case FeatureKind::kCategory: n_codes = transform.values.size() + 1; break;
-      case FeatureKind::kNumber: break;
+      case FeatureKind::kCategory:
+      case FeatureKind::kCategories: n_codes = transform.values.size() + 1; break;
+      case FeatureKind::kNumber:
+      case FeatureKind::kAge: break;
       case FeatureKind::kBucket:
       case FeatureKind::kGap: n_codes = transform.edges.size() + 2; break;
       case FeatureKind::kHour: n_codes = 25; break;
@@ -305,8 +388,8 @@ std::vector<FeatureSpec> FeaturePipeline::specs() const {
       case FeatureKind::kMonth: n_codes = 13; break;
       case FeatureKind::kDuration: n_codes = static_cast<std::size_t>(options.max_value) + 2; break;
     }
-    specs.push_back({options.name, options.kind != FeatureKind::kNumber, static_cast<std::int32_t>(n_codes),
-                     options.context, options.history});
+    specs.push_back({options.name, !is_number(options.kind), static_cast<std::int32_t>(n_codes), options.context,
+                     options.history, options.kind == FeatureKind::kCategories});
   }
   return specs;
 }
@@ -320,8 +403,10 @@ const Vocabulary* FeaturePipeline::categories(const std::string& feature) const 
 
 Json FeaturePipeline::to_json() const {
   Json list = Json::array();
+  int version = kVersionWithoutKindsOfItems;
   for (const auto& transform : transforms_) {
     const auto& options = transform.options;
+    if (options.kind == FeatureKind::kCategories || options.kind == FeatureKind::kAge) version = kVersion;
     Json json = {{"name", options.name},
                  {"kind", word_of(options.kind)},
                  {"column", options.column},
@@ -329,16 +414,16 @@ Json FeaturePipeline::to_json() const {
                  {"history", options.history}};
     if (options.kind == FeatureKind::kDuration) json["until"] = options.until;
     if (options.kind == FeatureKind::kDuration) json["max_value"] = options.max_value;
-    if (options.kind == FeatureKind::kCategory) json["values"] = transform.values;
-    if (options.kind == FeatureKind::kNumber) json["mean"] = transform.mean;
-    if (options.kind == FeatureKind::kNumber) json["deviation"] = transform.deviation;
+    if (is_of_words(options.kind)) json["values"] = transform.values;
+    if (options.kind == FeatureKind::kCategories) json["separator"] = options.separator;
+    if (is_number(options.kind)) json["mean"] = transform.mean;
+    if (is_number(options.kind)) json["deviation"] = transform.deviation;
+    if (options.kind == FeatureKind::kAge) json["training_end_ms"] = transform.training_end_ms;
     if (options.kind == FeatureKind::kBucket || options.kind == FeatureKind::kGap) json["edges"] = transform.edges;
     list.push_back(std::move(json));
   }
-  return {{"format", "segue features"},
-          {"version", kVersion},
-          {"time_column", time_column_},
-          {"features", std::move(list)}};
+  return {
+      {"format", "segue features"}, {"version", version}, {"time_column", time_column_}, {"features", std::move(list)}};
 }
 
 FeaturePipeline FeaturePipeline::from_json(const Json& json, const std::string& where) {
@@ -361,7 +446,11 @@ FeaturePipeline FeaturePipeline::from_json(const Json& json, const std::string& 
     if (options.kind == FeatureKind::kDuration) {
       options.until = json_get<std::string>(entry, "until", where);
       options.max_value = json_get<std::int64_t>(entry, "max_value", where);
-    } else if (options.kind == FeatureKind::kCategory) {
+    } else if (is_of_words(options.kind)) {
+      if (options.kind == FeatureKind::kCategories) {
+        options.separator = json_get<std::string>(entry, "separator", where);
+        if (options.separator.empty()) throw DataError(where + ": feature '" + options.name + "' has no separator");
+      }
       transform.values = json_get<std::vector<std::string>>(entry, "values", where);
       auto codes = std::make_shared<Vocabulary>();
       for (const auto& value : transform.values) codes->add(value);
@@ -369,7 +458,9 @@ FeaturePipeline FeaturePipeline::from_json(const Json& json, const std::string& 
         throw DataError(where + ": feature '" + options.name + "' lists a value twice; the file is damaged");
       }
       transform.codes = std::move(codes);
-    } else if (options.kind == FeatureKind::kNumber) {
+    } else if (is_number(options.kind)) {
+      if (options.kind == FeatureKind::kAge)
+        transform.training_end_ms = json_get<std::int64_t>(entry, "training_end_ms", where);
       transform.mean = json_get<double>(entry, "mean", where);
       transform.deviation = json_get<double>(entry, "deviation", where);
       if (!(transform.deviation > 0))

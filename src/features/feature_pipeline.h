@@ -16,8 +16,9 @@ namespace segue::features {
 
 /// How a feature is made from columns. hour, weekday, month: of a time column, UTC. gap: time since the previous event
 /// of the sequence, in log buckets. duration: from one time column to another, in whole days, clipped to [0,
-/// max_value].
-enum class FeatureKind { kCategory, kNumber, kBucket, kHour, kWeekday, kMonth, kGap, kDuration };
+/// max_value]. categories: the words of a cell, of items alone. age: log1p of the days from a time to the end of the
+/// training part, of items alone.
+enum class FeatureKind { kCategory, kNumber, kBucket, kHour, kWeekday, kMonth, kGap, kDuration, kCategories, kAge };
 
 /// One entry of data.features or data.items.features.
 struct FeatureOptions {
@@ -27,11 +28,12 @@ struct FeatureOptions {
   std::string until;            ///< duration: the later time column
   bool context = false;         ///< the model also sees this feature of the event to predict (systems.md 1)
   bool history = true;          ///< the model sees it of past events
-  std::int64_t min_count = 1;   ///< category: rarer values are unknown
+  std::int64_t min_count = 1;   ///< category, categories: rarer values are unknown
+  std::string separator = "|";  ///< categories: what stands between two words; blanks around a word do not count
   std::int64_t n_buckets = 16;  ///< bucket: quantiles of the training part; gap: log buckets
   std::int64_t max_value = 30;  ///< duration, days
   void read(config::Section& section);
-  /// Of items: no gap, no duration, and no part in the context.
+  /// Of items: no gap, no duration, and no part in the context; but categories and age.
   void read_of_item(config::Section& section);
 };
 
@@ -42,6 +44,7 @@ struct FeatureSpec {
   std::int32_t n_codes = 0;  ///< categorical: codes are in [0, n_codes)
   bool context = false;
   bool history = true;
+  bool multiple = false;  ///< categorical: any number of codes, also none
   bool operator==(const FeatureSpec&) const = default;
 };
 
@@ -49,6 +52,9 @@ struct FeatureSpec {
 struct FeatureColumn {
   std::vector<std::int32_t> codes;
   std::vector<float> values;
+  /// Of several codes a row (FeatureSpec::multiple): those of row i are codes[offsets[i]] .. codes[offsets[i + 1] - 1],
+  /// rising and distinct; [n_rows + 1]. Empty for one code a row.
+  std::vector<std::int64_t> offsets;
 };
 
 /// The fitted transforms of all features: fitted on the training part alone, stored with the prepared dataset and in
@@ -56,8 +62,11 @@ struct FeatureColumn {
 class FeaturePipeline {
  public:
   FeaturePipeline() = default;
-  /// @param time_column  of the events, for times without a column; empty for items
-  explicit FeaturePipeline(std::vector<FeatureOptions> options, std::string time_column);
+  /// @param time_column   of the events, for times without a column; empty for items
+  /// @param training_end_ms  the latest time of a training event, at which an age is measured
+  /// @throws ConfigError  two features of one name; a time without a column; an age without training_end_ms
+  explicit FeaturePipeline(std::vector<FeatureOptions> options, std::string time_column,
+                           std::int64_t training_end_ms = events::kMissingTime);
 
   /// Columns the reader must supply, each once.
   [[nodiscard]] std::vector<events::ColumnRequest> columns() const;
@@ -80,10 +89,11 @@ class FeaturePipeline {
  private:
   struct Transform {
     FeatureOptions options;
-    std::vector<std::string> values;          ///< category: code - 1 -> value
-    double mean = 0, deviation = 1;           ///< number
-    std::vector<double> edges;                ///< bucket, gap: rising upper bounds
-    std::shared_ptr<const Vocabulary> codes;  ///< category: value -> code - 1
+    std::vector<std::string> values;                      ///< category, categories: code - 1 -> value
+    double mean = 0, deviation = 1;                       ///< number, age
+    std::int64_t training_end_ms = events::kMissingTime;  ///< age
+    std::vector<double> edges;                            ///< bucket, gap: rising upper bounds
+    std::shared_ptr<const Vocabulary> codes;              ///< category, categories: value -> code - 1
   };
   struct Fit;  ///< what is counted between fit() and finish_fit()
   std::shared_ptr<Fit> fit_;

@@ -1,6 +1,7 @@
 #include "model_file/bundle.h"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "support/errors.h"
@@ -16,6 +17,7 @@ constexpr const char* kItems = "items.txt";
 constexpr const char* kFeatures = "features.json";
 constexpr const char* kItemTransforms = "item_features.json";
 constexpr const char* kItemTables = "item_features.safetensors";
+constexpr const char* kAvailability = "availability.safetensors";
 constexpr const char* kScripted = "model.pt";
 constexpr const char* kRemedy = "; copy the bundle again, or make it anew: segue export RUN --out BUNDLE";
 
@@ -62,8 +64,12 @@ Bundle Bundle::open(const std::filesystem::path& directory) {
   }
   const Json files = json_get<Json>(bundle.manifest, "files", where);
   std::vector<const char*> names = {kWeights, kItems, kFeatures};
-  const bool has_item_features = json_get<int>(bundle.manifest, "version", where) > kBundleVersionWithoutItemFeatures;
+  const int version = json_get<int>(bundle.manifest, "version", where);
+  const bool has_intervals = version > kBundleVersionWithoutIntervals;
+  const bool has_item_features =
+      has_intervals ? files.contains(kItemTransforms) : version > kBundleVersionWithoutItemFeatures;
   if (has_item_features) names.insert(names.end(), {kItemTransforms, kItemTables});
+  if (has_intervals) names.push_back(kAvailability);
   for (const char* needed : names) {
     if (!files.contains(needed)) throw DataError(where + ": lists no file '" + needed + "'" + kRemedy);
   }
@@ -81,6 +87,16 @@ Bundle Bundle::open(const std::filesystem::path& directory) {
   if (has_item_features) {
     bundle.item_pipeline = read_transforms(kItemTransforms);
     bundle.item_features = std::make_unique<SafetensorsFile>(directory / kItemTables);
+  }
+  if (has_intervals) {
+    const SafetensorsFile file(directory / kAvailability);
+    const auto read_ends = [&](const char* name, std::vector<std::int64_t>& ends) {
+      const auto& stored = file.expect(name, DType::kI64, {bundle.items.size()}, kRemedy);
+      ends.resize(static_cast<std::size_t>(bundle.items.size()));
+      std::memcpy(ends.data(), stored.bytes.data(), stored.bytes.size());
+    };
+    read_ends("from_ms", bundle.available_from_ms);
+    read_ends("until_ms", bundle.available_until_ms);
   }
   const auto n_items = json_get<std::int64_t>(bundle.manifest, "n_items", where);
   if (n_items != bundle.items.size()) {
@@ -102,6 +118,16 @@ void write_bundle_files(const std::filesystem::path& directory, Json manifest, c
     write_json(directory / kItemTransforms, item_features.pipeline.to_json());
     write_safetensors(directory / kItemTables, item_features.tables, {});
   }
+  const bool has_intervals = !item_features.available_from_ms.empty();
+  if (has_intervals) {
+    const auto ends = [&](std::span<const std::int64_t> times) {
+      return TensorBytes{
+          DType::kI64, {items.size()}, {reinterpret_cast<const char*>(times.data()), times.size_bytes()}};
+    };
+    write_safetensors(
+        directory / kAvailability,
+        {{"from_ms", ends(item_features.available_from_ms)}, {"until_ms", ends(item_features.available_until_ms)}}, {});
+  }
 
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
@@ -109,7 +135,9 @@ void write_bundle_files(const std::filesystem::path& directory, Json manifest, c
   }
   std::sort(names.begin(), names.end());
   Json full = {{"format", kFormat},
-               {"version", has_item_features ? kBundleVersion : kBundleVersionWithoutItemFeatures}};
+               {"version", has_intervals       ? kBundleVersion
+                           : has_item_features ? kBundleVersionWithoutIntervals
+                                               : kBundleVersionWithoutItemFeatures}};
   for (const auto& [key, value] : manifest.items()) full[key] = value;
   full["n_items"] = items.size();
   full["items_are_integers"] = items.is_integer;

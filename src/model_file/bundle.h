@@ -3,7 +3,9 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "features/feature_pipeline.h"
 #include "features/vocabulary.h"
@@ -12,9 +14,11 @@
 
 namespace segue::model_file {
 
-inline constexpr int kBundleVersion = 2;
-/// A bundle without item features states this, so that older programs go on reading it. One with them they must refuse:
-/// they would build a model of another input, and blame the weights.
+inline constexpr int kBundleVersion = 3;
+/// A bundle without intervals of items states 2, one without item features either 1, so that older programs go on
+/// reading it. One with them they must refuse: they would recommend what is not available, or build a model of another
+/// input and blame the weights.
+inline constexpr int kBundleVersionWithoutIntervals = 2;
 inline constexpr int kBundleVersionWithoutItemFeatures = 1;
 
 /// What export writes and recommend reads: a directory of
@@ -25,13 +29,17 @@ inline constexpr int kBundleVersionWithoutItemFeatures = 1;
 ///   features.json              fitted transforms of events
 ///   item_features.json         fitted transforms of items; this and the next only where the dataset has item features
 ///   item_features.safetensors  under each one's name: codes (i32) or values (f32) [n_items + 1]; the last row is the
-///                              unknown item
+///                              unknown item. Of several codes an item: all codes (i32), and under NAME.offsets (i64)
+///                              [n_items + 2] where those of an item begin
+///   availability.safetensors   from_ms, until_ms (i64) [n_items]: when items can be recommended, from <= time < until;
+///                              only where something is known of it
 ///   model.pt                   TorchScript for others' Python; never read by Segue
 struct Bundle {
   Json manifest;
   features::Vocabulary items;
   features::FeaturePipeline pipeline, item_pipeline;
-  std::unique_ptr<SafetensorsFile> weights, item_features;  ///< item_features: nullptr without
+  std::unique_ptr<SafetensorsFile> weights, item_features;          ///< item_features: nullptr without
+  std::vector<std::int64_t> available_from_ms, available_until_ms;  ///< [n_items], or both empty
 
   /// @throws DataError  not a bundle, damaged (names the file), newer version
   static Bundle open(const std::filesystem::path& directory);
@@ -41,6 +49,7 @@ struct Bundle {
 struct ItemTables {
   features::FeaturePipeline pipeline;         ///< the fitted transforms; without any feature nothing is written
   std::map<std::string, TensorBytes> tables;  ///< by the name of the feature
+  std::span<const std::int64_t> available_from_ms, available_until_ms;  ///< [n_items], or both empty
 };
 
 /// Writes all files but model.pt into `directory` (a fresh one; see storage::write_directory_with) and last the

@@ -140,6 +140,11 @@ at::Tensor GruSession::input(const batching::Batch& batch) {
   std::vector<at::Tensor> parts{embed_items(batch.items)};
   for (std::size_t f = 0; f < item_features().specs.size(); ++f) {
     const auto& feature = item_features().specs[f];
+    if (feature.multiple) {
+      parts.push_back(mean_of_codes(parameter("item_features." + feature.name + ".weight"), item_features().tables[f],
+                                    item_features().offsets[f], batch.items));
+      continue;
+    }
     const at::Tensor column = item_features().tables[f].index_select(0, batch.items);
     parts.push_back(feature.categorical ? at::embedding(parameter("item_features." + feature.name + ".weight"), column)
                                         : column.unsqueeze(1));

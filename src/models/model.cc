@@ -70,7 +70,7 @@ void Model::to(at::Device device) {
     tensor = tensor.detach().to(device);
     tensor.requires_grad_(true);
   }
-  for (auto& table : item_features_.tables) table = table.to(device);
+  item_features_.to(device);
 }
 
 at::Device Model::device() const { return parameters_.front().second.device(); }

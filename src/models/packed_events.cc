@@ -6,6 +6,28 @@
 #include <string>
 
 namespace segue::models {
+namespace {
+
+/// What mean_of_codes() gives for every item and the unknown one, [n_items + 1, width].
+std::vector<float> means_of_codes(const at::Tensor& weight, const at::Tensor& codes, const at::Tensor& offsets) {
+  const auto width = static_cast<std::size_t>(weight.size(1));
+  const auto* ends = offsets.const_data_ptr<std::int64_t>();
+  const auto n_rows = static_cast<std::size_t>(offsets.size(0) - 1);
+  std::vector<float> means(n_rows * width);
+  for (std::size_t row = 0; row < n_rows; ++row) {
+    if (ends[row] == ends[row + 1]) continue;
+    float* mean = means.data() + row * width;
+    for (auto i = ends[row]; i < ends[row + 1]; ++i) {
+      const float* code = weight.const_data_ptr<float>() + codes.const_data_ptr<std::int64_t>()[i] * weight.size(1);
+      for (std::size_t j = 0; j < width; ++j) mean[j] += code[j];
+    }
+    const auto n = static_cast<float>(ends[row + 1] - ends[row]);
+    for (std::size_t j = 0; j < width; ++j) mean[j] /= n;
+  }
+  return means;
+}
+
+}  // namespace
 
 PackedEvents::PackedEvents(const Model& model, std::int64_t embedding_dim,
                            const std::function<std::int64_t(std::int64_t)>& id_row)
@@ -27,7 +49,11 @@ PackedEvents::PackedEvents(const Model& model, std::int64_t embedding_dim,
   for (std::size_t f = 0; f < model.item_features().specs.size(); ++f) {
     const auto& feature = model.item_features().specs[f];
     const at::Tensor table = model.item_features().tables[f].to(at::kCPU).contiguous();
-    if (feature.categorical) {
+    if (feature.multiple) {
+      const at::Tensor& embedding = tensors.at("item_features." + feature.name + ".weight");
+      const auto means = means_of_codes(embedding, table, model.item_features().offsets[f].to(at::kCPU));
+      place(means.data(), embedding.size(1), [](std::int64_t item) { return item; });
+    } else if (feature.categorical) {
       const at::Tensor& embedding = tensors.at("item_features." + feature.name + ".weight");
       const auto* codes = table.const_data_ptr<std::int64_t>();
       place(embedding.const_data_ptr<float>(), embedding.size(1), [&](std::int64_t item) { return codes[item]; });

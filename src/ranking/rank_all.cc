@@ -107,6 +107,14 @@ class BlockRanker {
     }
   }
 
+  void hide_unavailable(const Query& query, std::span<float> scores) const {
+    const auto from = dataset_.available_from_ms(), until = dataset_.available_until_ms();
+    if (from.empty()) return;
+    const auto time = dataset_.times_ms()[static_cast<std::size_t>(query.position)];
+    for (std::size_t item = 0; item < n_items_; ++item)
+      if (time < from[item] || time >= until[item]) scores[item] = kHidden;
+  }
+
   void put_in_tie_order(std::span<float> scores, std::vector<float>& ordered) const {
     ordered.resize(n_items_);
     for (std::size_t i = 0; i < n_items_; ++i) ordered[i] = scores[static_cast<std::size_t>(tie_order_[i])];
@@ -119,6 +127,7 @@ class BlockRanker {
     const std::span<float> scores = std::span(block.scores).subspan(q * n_items_, n_items_);
     find_targets(dataset_, protocol_, query, scratch.targets);
     if (protocol_.hide_seen) hide_history(query, scratch.targets, scores);
+    hide_unavailable(query, scores);
     if (!tie_order_.empty()) put_in_tie_order(scores, scratch.ordered);
     scratch.places.clear();
     for (const ItemRow item : scratch.targets.known) {

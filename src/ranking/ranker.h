@@ -21,9 +21,10 @@ struct Ranking {
   std::span<const float> scores;        ///< theirs
 };
 
-/// Ranks the whole catalogue for every query, in blocks: never holds more than `block_queries` rows of scores (0: as
-/// many as make 8 MB, 256 to 4,096). NaN never ranks: targets of a model of NaN or constant scores get no rank or the
-/// last ones. Calls `consume` in query order on the caller's thread.
+/// Ranks the whole catalogue for every query, or, where the dataset has intervals, the items that are available at the
+/// time of its first target (a target that is not has no rank), in blocks: never holds more than `block_queries` rows
+/// of scores (0: as many as make 8 MB, 256 to 4,096). NaN never ranks: targets of a model of NaN or constant scores get
+/// no rank or the last ones. Calls `consume` in query order on the caller's thread.
 ///
 /// Cost beside the scorer's: a pass over a query's scores for the ranks (target_ranks.h), and one for the list.
 /// @throws std::invalid_argument  max_k below 1, a query without an event to predict, a tie order of other items

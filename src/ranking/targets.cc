@@ -23,7 +23,7 @@ void drop_seen(std::span<const ItemRow> history, Targets& targets) {
 
 void find_targets(const Dataset& dataset, const RankingProtocol& protocol, const Query& query, Targets& targets) {
   targets.known.clear();
-  targets.n_unknown = targets.n_repeated = 0;
+  targets.n_unknown = targets.n_repeated = targets.n_unavailable = 0;
   for (const ItemRow item : events_of(dataset, query.position, query.end)) {
     if (item >= 0 && item < dataset.n_items())
       targets.known.push_back(item);
@@ -34,6 +34,8 @@ void find_targets(const Dataset& dataset, const RankingProtocol& protocol, const
   targets.known.erase(std::unique(targets.known.begin(), targets.known.end()), targets.known.end());
   if (protocol.hide_seen && protocol.positions == Positions::kRest)
     drop_seen(events_of(dataset, query.begin, query.position), targets);
+  targets.n_unavailable = std::count_if(targets.known.begin(), targets.known.end(),
+                                        [&](ItemRow item) { return !is_available(dataset, item, query.position); });
 }
 
 }  // namespace segue::ranking

@@ -21,18 +21,20 @@ models::ItemFeatures item_features_of(const model_file::Bundle& bundle) {
   const std::int64_t n = bundle.items.size() + 1;
   for (const auto& spec : bundle.item_pipeline.specs()) {
     using model_file::DType;
-    const auto& stored = bundle.item_features->expect(spec.name, spec.categorical ? DType::kI32 : DType::kF32, {n});
-    std::vector<std::int32_t> codes;
-    std::vector<float> values;
-    const auto copy = [&](auto& numbers) {
-      numbers.resize(static_cast<std::size_t>(n));
+    const auto copy = [&](const std::string& name, DType dtype, std::int64_t size, auto& numbers) {
+      const auto& stored = bundle.item_features->expect(name, dtype, {size});
+      numbers.resize(static_cast<std::size_t>(stored.shape[0]));
       std::memcpy(numbers.data(), stored.bytes.data(), stored.bytes.size());
     };
+    std::vector<std::int32_t> codes;
+    std::vector<float> values;
+    std::vector<std::int64_t> offsets;
     if (spec.categorical)
-      copy(codes);
+      copy(spec.name, DType::kI32, spec.multiple ? -1 : n, codes);
     else
-      copy(values);
-    features.add(spec, codes, values);
+      copy(spec.name, DType::kF32, n, values);
+    if (spec.multiple) copy(spec.name + ".offsets", DType::kI64, n + 1, offsets);
+    features.add(spec, codes, values, offsets);
   }
   return features;
 }

@@ -55,7 +55,8 @@ void append_row(events::EventTable& to, const events::EventTable& from, std::siz
     const auto& column = from.columns[i];
     switch (column.type) {
       case events::ColumnType::kText: to.columns[i].text.push_back(column.text[row]); break;
-      case events::ColumnType::kNumber: to.columns[i].numbers.push_back(column.numbers[row]); break;
+      case events::ColumnType::kNumber:
+      case events::ColumnType::kAmount: to.columns[i].numbers.push_back(column.numbers[row]); break;
       case events::ColumnType::kTime: to.columns[i].times_ms.push_back(column.times_ms[row]); break;
     }
   }
@@ -128,6 +129,7 @@ void HistoryReader::take_history(std::size_t begin, std::size_t end, HistoryChun
   history.was_empty = order.size() == 1 && history.has_request;
   if (history.was_empty) append_row(chunk.table, pending_, order[0], true);  // stands in as one unknown item
   for (const auto row : order) append_row(chunk.table, pending_, row);
+  if (!chunk.table.times_ms.empty()) history.request_ms = chunk.table.times_ms.back();
   history.n_events = chunk.table.n_rows - history.begin - (history.has_request ? 1 : 0);
   chunk.histories.push_back(history);
 }

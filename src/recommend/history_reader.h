@@ -31,6 +31,7 @@ struct HistoryChunk {
     std::size_t n_events = 0;  ///< rows with an item (at least one: an empty history gets the unknown item)
     bool has_request = false;  ///< one row more: the context of the event to predict
     bool was_empty = false;
+    std::int64_t request_ms = events::kMissingTime;  ///< of the request row, else of the latest event
   };
   events::EventTable table;
   std::vector<History> histories;

@@ -35,10 +35,18 @@ const features::Vocabulary& values_of(const model_file::Bundle& bundle, const st
 }  // namespace
 
 ItemCategories::ItemCategories(const model_file::Bundle& bundle, const std::string& feature)
-    : values_(values_of(bundle, feature)), codes_(static_cast<std::size_t>(bundle.items.size()) + 1) {
-  const auto& stored =
-      bundle.item_features->expect(feature, model_file::DType::kI32, {static_cast<std::int64_t>(codes_.size())});
-  std::memcpy(codes_.data(), stored.bytes.data(), stored.bytes.size());
+    : values_(values_of(bundle, feature)) {
+  using model_file::DType;
+  const std::int64_t n_rows = bundle.items.size() + 1;
+  const auto copy = [&](const std::string& name, DType dtype, std::int64_t size, auto& numbers) {
+    const auto& stored = bundle.item_features->expect(name, dtype, {size});
+    numbers.resize(static_cast<std::size_t>(stored.shape[0]));
+    std::memcpy(numbers.data(), stored.bytes.data(), stored.bytes.size());
+  };
+  bool multiple = false;
+  for (const auto& spec : bundle.item_pipeline.specs()) multiple = multiple || (spec.name == feature && spec.multiple);
+  copy(feature, DType::kI32, multiple ? -1 : n_rows, codes_);
+  if (multiple) copy(feature + ".offsets", DType::kI64, n_rows + 1, offsets_);
 }
 
 }  // namespace segue::recommend

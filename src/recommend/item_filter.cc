@@ -57,7 +57,12 @@ void ItemFilter::apply(const model_file::Bundle& bundle, const ItemCondition& co
 }
 
 ItemFilter::ItemFilter(const model_file::Bundle& bundle, const std::string& allow_list, const std::string& deny_list,
-                       const std::vector<ItemCondition>& where) {
+                       const std::vector<ItemCondition>& where)
+    : from_ms_(bundle.available_from_ms), until_ms_(bundle.available_until_ms), n_items_(bundle.items.size()) {
+  changes_.assign(from_ms_.begin(), from_ms_.end());
+  changes_.insert(changes_.end(), until_ms_.begin(), until_ms_.end());
+  std::sort(changes_.begin(), changes_.end());
+  changes_.erase(std::unique(changes_.begin(), changes_.end()), changes_.end());
   if (allow_list.empty() && deny_list.empty() && where.empty()) return;
   const auto& items = bundle.items;
   words_.assign((static_cast<std::size_t>(items.size()) + 31) / 32, ~0U);
@@ -71,7 +76,7 @@ ItemFilter::ItemFilter(const model_file::Bundle& bundle, const std::string& allo
   }
   for (const auto& condition : where) apply(bundle, condition);
   for (std::int32_t row = 0; row < items.size(); ++row) {
-    if (allows(row)) return;
+    if (is_listed(row)) return;
   }
   std::string names, unknown;
   for (const auto& name : {allow_list, deny_list, std::string(where.empty() ? "" : "recommend.where")})
@@ -82,6 +87,18 @@ ItemFilter::ItemFilter(const model_file::Bundle& bundle, const std::string& allo
                        ? ""
                        : "; a list needs ids that the model knows, one a line as in items.txt of the bundle, without "
                          "quotes"));
+}
+
+std::size_t ItemFilter::period_of(std::int64_t time_ms) const {
+  return static_cast<std::size_t>(std::upper_bound(changes_.begin(), changes_.end(), time_ms) - changes_.begin());
+}
+
+const std::uint32_t* ItemFilter::words(std::int64_t time_ms, std::vector<std::uint32_t>& made) const {
+  if (!has_intervals()) return words_.empty() ? nullptr : words_.data();
+  made.assign((static_cast<std::size_t>(n_items_) + 31) / 32, 0);
+  for (std::int32_t row = 0; row < n_items_; ++row)
+    if (allows(row, time_ms)) made[static_cast<std::size_t>(row) / 32] |= 1U << (row % 32);
+  return made.data();
 }
 
 }  // namespace segue::recommend

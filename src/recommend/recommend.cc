@@ -188,6 +188,11 @@ Json recommend(const std::filesystem::path& bundle, const events::SourceOptions&
   const auto model = BundleModel::open(bundle);
   const auto& items = model.bundle.items;
   const ItemFilter filter(model.bundle, options.allow_list, options.deny_list, options.where);
+  if (filter.has_intervals() && source.time_column.empty()) {
+    throw ConfigError(
+        "data.columns.time: the items of this bundle are available in intervals of time, so that it must be known when"
+        " each history asks; name the column of the times of the histories: data.columns.time=COLUMN");
+  }
   warn_of_unknown(filter);
   const auto second = options.rerank.bundle.empty() ? nullptr : SecondStage::open(options.rerank.bundle, model);
   const std::int64_t k = std::min<std::int64_t>(options.k, items.size());

@@ -55,6 +55,9 @@ enum class Existing { kRefuse, kReplace, kResume };
 /// - Items that training did not know are read as the unknown item; a history of a request row alone is read as one
 /// unknown
 ///   item.
+/// - Where items are available in intervals, those at the time of the request row are candidates, else those at the
+/// time
+///   of the latest event.
 /// - Histories longer than max_length keep their latest events, as in training; hide_seen still knows the others. A
 ///   filter reads all.
 ///
@@ -73,7 +76,8 @@ enum class Existing { kRefuse, kReplace, kResume };
 ///
 /// @param source  how the files are to be read, from the configuration that the bundle carries
 /// @return counts, seconds, rate
-/// @throws ConfigError  recommend.where names no category of items; recommend.rerank a bundle without vectors
+/// @throws ConfigError  recommend.where names no category of items; recommend.rerank a bundle without vectors; items are
+///                      available in intervals, and no column of times is named
 /// @throws DataError    a bundle or histories damaged; nothing is left to recommend
 /// @throws UsageError   `out` holds something already
 /// @throws Interrupted

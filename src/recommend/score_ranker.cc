@@ -30,9 +30,10 @@ void ScoreRanker::rank(const HistoryChunk& chunk, std::size_t first, std::size_t
     model_.model.filter->score_all(histories, rows, 1);
     for (std::size_t h = begin; h < end; ++h) {
       float* row = rows.row(static_cast<std::int64_t>(h - begin));
-      if (filter_.words() != nullptr) {
+      const auto request_ms = chunk.histories[first + h].request_ms;
+      if (filter_.hides_items()) {
         for (std::int32_t item = 0; item < n_items; ++item)
-          if (!filter_.allows(item)) row[item] = kernels::kMaskedScore;
+          if (!filter_.allows(item, request_ms)) row[item] = kernels::kMaskedScore;
       }
       if (!hide_seen_) continue;
       for (const ItemRow item : histories[h - begin])

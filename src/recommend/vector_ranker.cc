@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "recommend/history_vectors.h"
 #include "support/threads.h"
@@ -34,19 +35,49 @@ VectorRanker::VectorRanker(const BundleModel& model, const item_index::ItemIndex
   int8_ = kernels::make_int8_items(items_.vectors, items_.bias, available_threads());
 }
 
-void VectorRanker::search(kernels::MatrixView<const float> queries, const kernels::ItemLists& listed,
-                          std::span<std::int32_t> items, std::span<float> scores) const {
+void VectorRanker::search(kernels::MatrixView<const float> queries, const std::uint32_t* allowed,
+                          const kernels::ItemLists& listed, std::span<std::int32_t> items,
+                          std::span<float> scores) const {
   const kernels::MatrixView<float> best{scores.data(), queries.n_rows, k_};
   const kernels::MatrixView<std::int32_t> rows{items.data(), queries.n_rows, k_};
   if (index_ != nullptr) {
-    index_->segments().front()->top_k(queries, filter_.words(), listed, k_, index_->manifest().probes, best, rows, {});
+    index_->segments().front()->top_k(queries, allowed, listed, k_, index_->manifest().probes, best, rows, {});
     return;
   }
   kernels::ItemMatrix matrix = items_;
-  matrix.allowed = filter_.words();
+  matrix.allowed = allowed;
   const kernels::Int8Items int8 = int8_.view();
   if (int8.n_items > 0) matrix.int8 = &int8;
   kernels::top_k(queries, matrix, listed, k_, best, rows, {kernels::Device::Kind::kCpu, 1, nullptr});
+}
+
+void VectorRanker::search_available(std::span<const HistoryChunk::History> histories, std::span<const float> queries,
+                                    std::span<const std::int64_t> offsets, std::span<const std::int32_t> listed,
+                                    std::span<std::int32_t> items, std::span<float> scores) const {
+  const auto dim = static_cast<std::size_t>(model_.dim()), k = static_cast<std::size_t>(k_);
+  // A search takes one bitset: together go those between whose times no item comes or goes.
+  std::map<std::size_t, std::vector<std::size_t>> of_period;
+  for (std::size_t h = 0; h < histories.size(); ++h) of_period[filter_.period_of(histories[h].request_ms)].push_back(h);
+  std::vector<std::uint32_t> bits;
+  for (const auto& [period, members] : of_period) {
+    std::vector<float> vectors, best(members.size() * k);
+    std::vector<std::int32_t> rows(members.size() * k), left_out;
+    std::vector<std::int64_t> ends{0};
+    for (const std::size_t h : members) {
+      const auto query = queries.subspan(h * dim, dim);
+      vectors.insert(vectors.end(), query.begin(), query.end());
+      left_out.insert(left_out.end(), listed.begin() + offsets[h], listed.begin() + offsets[h + 1]);
+      ends.push_back(static_cast<std::int64_t>(left_out.size()));
+    }
+    kernels::ItemLists lists;
+    if (!left_out.empty()) lists = {ends.data(), left_out.data()};
+    search({vectors.data(), static_cast<std::int64_t>(members.size()), model_.dim()},
+           filter_.words(histories[members.front()].request_ms, bits), lists, rows, best);
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>(i * k), k, items.subspan(members[i] * k).begin());
+      std::copy_n(best.begin() + static_cast<std::ptrdiff_t>(i * k), k, scores.subspan(members[i] * k).begin());
+    }
+  }
 }
 
 void VectorRanker::rank(const HistoryChunk& chunk, std::size_t first, std::size_t n, std::span<std::int32_t> items,
@@ -68,9 +99,14 @@ void VectorRanker::rank(const HistoryChunk& chunk, std::size_t first, std::size_
     }
     offsets.push_back(static_cast<std::int64_t>(listed.size()));
   }
-  kernels::ItemLists lists;
-  if (!listed.empty()) lists = {offsets.data(), listed.data()};
-  search({queries.data(), n_queries, dim}, lists, items, scores);
+  if (filter_.has_intervals()) {
+    search_available(std::span(chunk.histories).subspan(first, n), queries, offsets, listed, items, scores);
+  } else {
+    kernels::ItemLists lists;
+    if (!listed.empty()) lists = {offsets.data(), listed.data()};
+    std::vector<std::uint32_t> unused;
+    search({queries.data(), n_queries, dim}, filter_.words(events::kMissingTime, unused), lists, items, scores);
+  }
   if (!adjust) return;
 
   // The listed items were left out above: they are scored by the definition and their weight, and merged in.
@@ -86,7 +122,7 @@ void VectorRanker::rank(const HistoryChunk& chunk, std::size_t first, std::size_
     const float* query = queries.data() + static_cast<std::int64_t>(q) * dim;
     for (auto i = offsets[q]; i < offsets[q + 1]; ++i) {
       const auto item = listed[static_cast<std::size_t>(i)];
-      if (!filter_.allows(item)) continue;
+      if (!filter_.allows(item, history.request_ms)) continue;
       const float score =
           kernels::defined_score(query, items_.vectors, item, items_.bias == nullptr ? 0.0F : items_.bias[item]) +
           visited_weight(model_, item, current);

@@ -20,9 +20,15 @@ class VectorRanker : public ListRanker {
   [[nodiscard]] std::int64_t k() const override { return k_; }
 
  private:
-  /// Lists of inner products alone, without the items `listed` for each history.
-  void search(kernels::MatrixView<const float> queries, const kernels::ItemLists& listed, std::span<std::int32_t> items,
-              std::span<float> scores) const;
+  /// Lists of inner products alone, of the `allowed` items (a bitset; nullptr: all) without those `listed` for each
+  /// history.
+  void search(kernels::MatrixView<const float> queries, const std::uint32_t* allowed, const kernels::ItemLists& listed,
+              std::span<std::int32_t> items, std::span<float> scores) const;
+  /// The same of the items that are available when each of the histories asks.
+  /// @param offsets, listed  items left out for each history
+  void search_available(std::span<const HistoryChunk::History> histories, std::span<const float> queries,
+                        std::span<const std::int64_t> offsets, std::span<const std::int32_t> listed,
+                        std::span<std::int32_t> items, std::span<float> scores) const;
   const BundleModel& model_;
   const item_index::ItemIndex* index_;
   const ItemFilter& filter_;

@@ -35,8 +35,12 @@ void write_model(const models::Model& model, const std::filesystem::path& path, 
     module.register_parameter(attribute_name(name), parameter.detach().to(at::kCPU).clone(), /*is_buffer=*/false);
   }
   const auto& items = model.item_features();
-  for (std::size_t f = 0; f < items.specs.size(); ++f)
-    module.register_buffer(attribute_name(item_table(items.specs[f].name)), items.tables[f].to(at::kCPU).clone());
+  for (std::size_t f = 0; f < items.specs.size(); ++f) {
+    const auto& name = items.specs[f].name;
+    module.register_buffer(attribute_name(item_table(name)), items.tables[f].to(at::kCPU).clone());
+    if (items.specs[f].multiple)
+      module.register_buffer(attribute_name(item_offsets(name)), items.offsets[f].to(at::kCPU).clone());
+  }
   if (towers != nullptr && towers->options().id_buckets > 0) {
     at::Tensor rows = at::empty({model.n_items() + 1}, at::kLong);
     for (std::int64_t item = 0; item <= model.n_items(); ++item)

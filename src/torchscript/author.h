@@ -15,6 +15,9 @@ std::string attribute_name(const std::string& parameter);
 /// The buffer that holds an item feature's codes or values by row, before attribute_name().
 std::string item_table(const std::string& feature);
 
+/// The buffer that holds where the codes of each item begin and end, for a feature of several codes an item.
+std::string item_offsets(const std::string& feature);
+
 /// The module's Python-like source: methods over the parameters and item tables of `model`.
 /// Stock operators only, so that anyone's torch.jit.load takes it.
 std::string source_text(const models::GruSession& model);

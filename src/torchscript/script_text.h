@@ -39,6 +39,23 @@ inline std::string feature_part(const features::FeatureSpec& feature, const std:
   return column + ".unsqueeze(-1)";
 }
 
+/// Method mean_of_codes(): items of any shape -> means of the rows of `weight` that are their codes, 0 without any.
+std::string mean_of_codes_method();
+
+/// The expression of what is known of the `items` by one of their features.
+inline std::string item_part(const features::FeatureSpec& feature, const std::string& items) {
+  const auto table = attribute(item_table(feature.name));
+  if (!feature.multiple) return feature_part(feature, "item_features.", table + "[" + items + "]");
+  return "self.mean_of_codes(" + attribute("item_features." + feature.name + ".weight") + ", " + table + ", " +
+         attribute(item_offsets(feature.name)) + ", " + items + ")";
+}
+
+inline bool has_lists_of_codes(const models::Model& model) {
+  for (const auto& feature : model.item_features().specs)
+    if (feature.multiple) return true;
+  return false;
+}
+
 /// Method recommend(), over logits(vectors) and forward(); `adjust` may change `scores` by what was seen.
 std::string recommend_method(std::int32_t n_items, const std::string& adjust);
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cctype>
 #include <cstdio>
 #include <string>
@@ -17,14 +18,8 @@ std::string norm(const std::string& x, const std::string& name) {
 std::string input_method(const models::GruSession& model) {
   std::string text = "def inputs(self, items: Tensor, history: List[Tensor], context: List[Tensor]) -> Tensor:\n";
   text += "    parts = [torch.embedding(" + attribute("item_embedding.weight") + ", items)]\n";
-  for (const auto& feature : model.item_features().specs) {
-    const auto column = attribute(item_table(feature.name)) + "[items]";
-    if (feature.categorical)
-      text += "    parts.append(torch.embedding(" + attribute("item_features." + feature.name + ".weight") + ", " +
-              column + "))\n";
-    else
-      text += "    parts.append(" + column + ".unsqueeze(2))\n";
-  }
+  for (const auto& feature : model.item_features().specs)
+    text += "    parts.append(" + item_part(feature, "items") + ")\n";
   int n_history = 0, n_context = 0;
   const auto append = [&](const features::FeatureSpec& feature, const std::string& column) {
     if (feature.categorical)
@@ -115,6 +110,18 @@ std::string attribute_name(const std::string& parameter) {
   return name;
 }
 
+std::string mean_of_codes_method() {
+  return "def mean_of_codes(self, weight: Tensor, codes: Tensor, offsets: Tensor, items: Tensor) -> Tensor:\n"
+         "    rows = items.reshape(-1)\n"
+         "    begins = offsets[rows]\n"
+         "    lengths = offsets[rows + 1] - begins\n"
+         "    bags = torch.cumsum(lengths, 0) - lengths\n"
+         "    shifts = torch.repeat_interleave(begins - bags, lengths)\n"
+         "    chosen = codes[torch.arange(shifts.size(0), device=shifts.device) + shifts]\n"
+         "    means = torch.embedding_bag(weight, chosen, bags, False, 1)[0]\n"
+         "    return means.view(items.size() + [weight.size(1)])\n";
+}
+
 std::string recommend_method(std::int32_t n_items, const std::string& adjust) {
   const auto n = std::to_string(n_items);
   return "def recommend(self, items: Tensor, lengths: Tensor, history: List[Tensor], context: List[Tensor], k: int, "
@@ -136,13 +143,16 @@ std::string recommend_method(std::int32_t n_items, const std::string& adjust) {
 
 std::string item_table(const std::string& feature) { return "item_features." + feature + ".table"; }
 
+std::string item_offsets(const std::string& feature) { return "item_features." + feature + ".offsets"; }
+
 std::string source_text(const models::GruSession& model) {
   const auto& options = model.options();
   const auto state = "torch.zeros([" + std::to_string(options.n_layers) + ", batch, " +
                      std::to_string(options.hidden_dim) + "], device=" + attribute("item_embedding.weight") +
                      ".device)";
-  return input_method(model) + states_method(model) + vectors_method(model) + logits_method(model) +
-         "def initial_state(self, batch: int) -> Tensor:\n    return " + state + "\n" +
+  return (has_lists_of_codes(model) ? mean_of_codes_method() : "") + input_method(model) + states_method(model) +
+         vectors_method(model) + logits_method(model) + "def initial_state(self, batch: int) -> Tensor:\n    return " +
+         state + "\n" +
          "def forward(self, items: Tensor, lengths: Tensor, history: List[Tensor], context: List[Tensor]) -> Tensor:\n"
          "    x, state = self.states(self.inputs(items, history, context), self.initial_state(items.size(0)))\n"
          "    last = (lengths - 1).view([-1, 1, 1]).expand([-1, 1, x.size(2)])\n"

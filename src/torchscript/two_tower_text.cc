@@ -8,8 +8,7 @@ std::string describe_method(const models::TwoTower& model) {
   std::string text = "def describe(self, table: Tensor, items: Tensor) -> Tensor:\n    parts = [torch.embedding(table, ";
   text += model.options().id_buckets > 0 ? attribute(kIdRows) + "[items])]\n" : "items)]\n";
   for (const auto& feature : model.item_features().specs)
-    text += "    parts.append(" +
-            feature_part(feature, "item_features.", attribute(item_table(feature.name)) + "[items]") + ")\n";
+    text += "    parts.append(" + item_part(feature, "items") + ")\n";
   return text + "    return torch.cat(parts, -1)\n";
 }
 
@@ -119,7 +118,7 @@ std::string logits_method(const models::TwoTower& model) {
 
 std::string source_text(const models::TwoTower& model) {
   const auto& options = model.options();
-  std::string text = describe_method(model) + events_method(model) + summary_methods(model) +
+  std::string text = (has_lists_of_codes(model) ? mean_of_codes_method() : "") + describe_method(model) + events_method(model) + summary_methods(model) +
                      tower_method("user_tower", options.user_layers.size());
   if (has(model, "item_tower.0.weight")) text += tower_method("item_tower", options.item_layers.size());
   return text + vectors_method(model) + logits_method(model) +
