@@ -22,11 +22,15 @@ void ItemFileOptions::read(config::Section& section) {
       "available_until", available_until,
       {.meaning = "column of the time from which on the item no longer can be recommended; an empty cell: never."
                   " Only items that are available at the time of an event are candidates for it"});
+  section.read("untrained", untrained,
+               {.meaning = "items of the files that no training event has are in the catalogue too, known by their "
+                           "features alone"});
+  if (files.empty() && untrained) section.fail("untrained", "needs data.items.files, which list the items");
   if (files.empty() && !features.empty() && section.has("features"))
     section.fail("files", "missing; name the files that hold data.items.features, or remove those");
   if (files.empty() && has_intervals())
     section.fail("files", "missing; name the files that hold data.items.available_from and available_until");
-  if (!files.empty() && features.empty() && !has_intervals())
+  if (!files.empty() && features.empty() && !has_intervals() && !untrained)
     section.fail("features", "missing; name what to read of the files, or remove data.items");
 }
 
@@ -64,6 +68,8 @@ void DataOptions::read(config::Section& data) {
   filters.read(
       "min_item_count", min_item_count,
       {.meaning = "items rarer than this in the training part become the unknown item", .unit = "events", .low = 1});
+  if (items.untrained && min_item_count > 1)
+    filters.fail("min_item_count", "data.items.untrained keeps every item that its files list: leave min_item_count at 1");
   auto parts = data.section("split", "which events train, validate and test");
   parts.read_choice(
       "kind", split,

@@ -99,8 +99,18 @@ features::FeatureColumn joined(const std::vector<std::vector<std::int32_t>>& cod
 
 }  // namespace
 
+std::vector<std::string> listed_items(const DataOptions& options, std::vector<std::filesystem::path> files) {
+  events::EventReader reader(std::move(files), form_of_items(options), {}, events::RowKind::kItem);
+  std::vector<std::string> ids;
+  for (events::EventTable table; reader.next(table); table = {}) {
+    for (std::size_t row = 0; row < table.n_rows; ++row) ids.emplace_back(table.item[row]);
+  }
+  return ids;
+}
+
 ItemFeatures read_item_features(const DataOptions& options, std::vector<std::filesystem::path> files,
-                                const features::Vocabulary& items, std::int64_t training_end_ms) {
+                                const features::Vocabulary& items, std::int32_t n_trained,
+                                std::int64_t training_end_ms) {
   ItemFeatures read;
   read.pipeline = features::FeaturePipeline(options.items.features, "", training_end_ms);
   const auto where = files.front().string();
@@ -113,7 +123,7 @@ ItemFeatures read_item_features(const DataOptions& options, std::vector<std::fil
     std::vector<std::uint8_t> is_known(n);
     for (std::size_t row = 0; row < n; ++row) {
       block.items.push_back(items.find(block.table.item[row]));
-      is_known[row] = block.items.back() != kNoItem;
+      is_known[row] = block.items.back() != kNoItem && block.items.back() < n_trained;
       n_listed += is_known[row];
     }
     read.pipeline.fit(block.table, is_known);
@@ -122,7 +132,7 @@ ItemFeatures read_item_features(const DataOptions& options, std::vector<std::fil
   }
   read.pipeline.finish_fit();
   read.skipped = reader.skipped();
-  read.n_not_listed = items.size() - n_listed;
+  read.n_not_listed = n_trained - n_listed;
   if (n_listed == 0) {
     throw DataError(where + ": none of its " + with_thousands(read.n_rows) +
                     " items is one of the training part; is '" + options.items.column +
@@ -162,7 +172,7 @@ ItemFeatures read_item_features(const DataOptions& options, std::vector<std::fil
     read.available_from_ms = read_ends(blocks, options.items.available_from, Limits::min(), n);
     read.available_until_ms = read_ends(blocks, options.items.available_until, Limits::max(), n);
   }
-  report(read, items.size());
+  report(read, n_trained);
   return read;
 }
 

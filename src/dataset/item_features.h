@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "dataset/prepare.h"
@@ -27,8 +28,13 @@ struct ItemFeatures {
 /// @param training_end_ms  the latest time of a training event, or kMissingTime without times
 /// @throws DataError  a file that cannot be read; unless bad rows are skipped, an item listed twice or without an id, a
 /// value that cannot be read: file, row, column, remedy
+/// @param n_trained  items with training events, the first ones: the transforms are fitted on them alone
 ItemFeatures read_item_features(const DataOptions& options, std::vector<std::filesystem::path> files,
-                                const features::Vocabulary& items, std::int64_t training_end_ms);
+                                const features::Vocabulary& items, std::int32_t n_trained,
+                                std::int64_t training_end_ms);
+
+/// The ids that the files list, in their order. Errors as above.
+std::vector<std::string> listed_items(const DataOptions& options, std::vector<std::filesystem::path> files);
 
 /// Writes kItemFeaturesFile and kItemTransformsFile.
 void write_item_features(const ItemFeatures& features, const std::filesystem::path& directory,

@@ -94,6 +94,7 @@ class Preparation {
   std::vector<std::int64_t> n_training_, first_training_;
   std::int64_t training_end_ms_ = events::kMissingTime;  // the latest time of a training event
   std::vector<ItemRow> row_of_item_;
+  std::int32_t n_trained_ = 0;  // items with training events, the first ones
   features::Vocabulary items_;
   std::optional<dataset::ItemFeatures> item_features_;
   // Counted in write():
@@ -282,15 +283,28 @@ class Preparation {
     }
     std::sort(known.begin(), known.end(),
               [&](std::size_t a, std::size_t b) { return first_training_[a] < first_training_[b]; });
-    row_of_item_.assign(n_items, static_cast<ItemRow>(known.size()));
     for (const auto item : known) {
       const auto id = partitions_.items().id(static_cast<std::int32_t>(item));
       item_is_integer_ = item_is_integer_ && events::is_canonical_integer(id);
-      row_of_item_[item] = items_.add(id);
+      items_.add(id);
+    }
+    n_trained_ = items_.size();
+    if (options_.items.untrained) {
+      for (const auto& id : dataset::listed_items(options_, files_.of_items)) {
+        if (items_.find(id) != kNoItem) continue;
+        items_.add(id);
+        item_is_integer_ = item_is_integer_ && events::is_canonical_integer(id);
+      }
+    }
+    row_of_item_.resize(n_items);
+    for (std::size_t item = 0; item < n_items; ++item) {
+      const ItemRow row = items_.find(partitions_.items().id(static_cast<std::int32_t>(item)));
+      row_of_item_[item] = row == kNoItem ? items_.size() : row;
     }
     items_.is_integer = item_is_integer_;
     std::vector<std::int64_t> counts;
     for (const auto item : known) counts.push_back(n_training_[item]);
+    counts.resize(static_cast<std::size_t>(items_.size()), 0);
     std::vector<dataset::ColumnWriter> columns;
     columns.emplace_back(scratch(), "n_training", dataset::ValueType::kInt64)
         .append(std::span<const std::int64_t>(counts));
@@ -301,7 +315,7 @@ class Preparation {
 
   void describe_items() {
     if (files_.of_items.empty()) return;
-    item_features_ = dataset::read_item_features(options_, files_.of_items, items_, training_end_ms_);
+    item_features_ = dataset::read_item_features(options_, files_.of_items, items_, n_trained_, training_end_ms_);
     add_skipped(item_features_->skipped);
     dataset::write_item_features(*item_features_, directory_, scratch());
     item_features_->columns.clear();

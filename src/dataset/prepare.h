@@ -23,6 +23,7 @@ struct ItemFileOptions {
   /// Columns of the first time at which the item can be recommended, and of that from which on it no longer can; empty:
   /// at any time.
   std::string available_from, available_until;
+  bool untrained = false;  ///< items of the files without a training event are in the catalogue too
   [[nodiscard]] bool has_intervals() const { return !available_from.empty() || !available_until.empty(); }
   void read(config::Section& section);
 };

@@ -61,6 +61,7 @@ Json protocol_of(const DataOptions& options) {
   for (const auto& feature : options.items.features) protocol["item_features"].push_back(feature.name);
   if (!options.source.reward_column.empty()) protocol["rewards"] = true;
   if (options.items.has_intervals()) protocol["available_items_only"] = true;
+  if (options.items.untrained) protocol["untrained_items"] = true;
   return protocol;
 }
 
@@ -88,6 +89,7 @@ std::string source_of(const DataOptions& options, const InputFiles& files) {
                     {"features", described(options.items.features)},
                     {"inputs", described(files.of_items)}};
   }
+  if (options.items.untrained) all["untrained"] = true;
   if (options.items.has_intervals()) all["available"] = {options.items.available_from, options.items.available_until};
   if (!source.reward_column.empty()) all["reward"] = source.reward_column;
   return storage::checksum(all.dump());

@@ -366,6 +366,17 @@ class Evaluator {
     return counts;
   }
 
+  [[nodiscard]] std::string candidates() const {
+    const std::int64_t n_trained = dataset_.n_trained_items(), n_untrained = dataset_.n_items() - n_trained;
+    std::string text;
+    if (options_.protocol.untrained_candidates)
+      text = std::to_string(n_untrained) + " items without a training event";
+    else
+      text = "all " + std::to_string(n_trained) + " items of the training part" +
+             (n_untrained > 0 ? " and " + std::to_string(n_untrained) + " that are known by their features alone" : "");
+    return dataset_.available_from_ms().empty() ? text : text + " that are available at the time of the target";
+  }
+
   [[nodiscard]] Json protocol() const {
     const TargetCounts counts = count_targets();
     Json json;
@@ -374,10 +385,8 @@ class Evaluator {
     json["positions"] = options["positions"];
     json["hide_seen"] = options_.protocol.hide_seen;
     json["min_history"] = options_.protocol.min_history;
-    const bool has_intervals = !dataset_.available_from_ms().empty();
-    json["candidates"] = has_intervals ? "those of the " + std::to_string(dataset_.n_items()) +
-                                             " items of the training part that are available at the time of the target"
-                                       : "all " + std::to_string(dataset_.n_items()) + " items of the training part";
+    json["candidates"] = candidates();
+    if (options_.protocol.untrained_targets) json["targets"] = "items without a training event";
     json["ties"] =
         std::string("a model's ties rank the target last; counts: ") +
         (options_.baselines.ties == baselines::TieOrder::kPopularity ? "by popularity" : "first seen in training");

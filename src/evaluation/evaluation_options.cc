@@ -38,6 +38,12 @@ void EvaluationOptions::read(config::Section& section) {
   section.read(
       "metrics", metrics,
       {.meaning = "`name@k` with hit_rate, recall, precision, mrr, ndcg, coverage; the first one ranks the systems"});
+  section.read("untrained_targets", protocol.untrained_targets,
+               {.meaning = "Only items without a training event (data.items.untrained) are asked for"});
+  section.read("untrained_candidates", protocol.untrained_candidates,
+               {.meaning = "Only items without a training event are candidates; with untrained_targets"});
+  if (protocol.untrained_candidates && !protocol.untrained_targets)
+    section.fail("untrained_candidates", "needs untrained_targets: no other item could be found");
   auto baseline_section = section.section("baselines", "Simple systems that are evaluated beside every model");
   baselines.read(baseline_section);
   section.read("bootstrap_samples", bootstrap_samples,
@@ -72,6 +78,8 @@ Json EvaluationOptions::to_json() const {
           {"positions", word_of(protocol.positions, kPositions)},
           {"given", protocol.given},
           {"hide_seen", protocol.hide_seen},
+          {"untrained_targets", protocol.untrained_targets},
+          {"untrained_candidates", protocol.untrained_candidates},
           {"min_history", protocol.min_history},
           {"metrics", metrics},
           {"baselines", baselines.to_json()},

@@ -50,7 +50,16 @@ std::vector<Query> make_queries(const Dataset& dataset, const RankingProtocol& p
   for (std::int64_t sequence = 0; sequence < dataset.n_sequences(); ++sequence) {
     const SequenceBounds bounds = dataset.bounds(sequence);
     if (protocol.positions != Positions::kRest) {
+      const std::size_t n_before = queries.size();
       add_single_targets(sequence, bounds, protocol, queries);
+      if (protocol.untrained_targets) {
+        const auto asks_nothing = [&](const Query& query) {
+          find_targets(dataset, protocol, query, targets);
+          return targets.size() == 0;
+        };
+        queries.erase(std::remove_if(queries.begin() + static_cast<std::ptrdiff_t>(n_before), queries.end(), asks_nothing),
+                      queries.end());
+      }
       continue;
     }
     const Span part = events_of(bounds, protocol.part);

@@ -29,6 +29,8 @@ struct RankingProtocol {
   bool hide_seen = false;
   std::int64_t max_k = 20;       ///< length of the lists
   std::int64_t min_history = 1;  ///< targets with fewer earlier events are left out
+  bool untrained_targets = false;     ///< only items without a training event are asked for
+  bool untrained_candidates = false;  ///< and only they can be answers
   double given = 0.8;            ///< kRest: share of a sequence that lies in the part as a whole which is its history
 };
 

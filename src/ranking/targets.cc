@@ -32,6 +32,10 @@ void find_targets(const Dataset& dataset, const RankingProtocol& protocol, const
   }
   std::sort(targets.known.begin(), targets.known.end());
   targets.known.erase(std::unique(targets.known.begin(), targets.known.end()), targets.known.end());
+  if (protocol.untrained_targets) {
+    std::erase_if(targets.known, [&](ItemRow item) { return item < dataset.n_trained_items(); });
+    targets.n_unknown = 0;
+  }
   if (protocol.hide_seen && protocol.positions == Positions::kRest)
     drop_seen(events_of(dataset, query.begin, query.position), targets);
   targets.n_unavailable = std::count_if(targets.known.begin(), targets.known.end(),
