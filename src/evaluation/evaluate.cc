@@ -394,7 +394,7 @@ class Evaluator {
     json["n_queries"] = queries_.size();
     json["n_sequences"] = clusters_.counts.size();
     json["unknown_targets"] = counts.unknown;
-    if (has_intervals) json["unavailable_targets"] = counts.unavailable;
+    if (!dataset_.available_from_ms().empty()) json["unavailable_targets"] = counts.unavailable;
     if (asks_for_sets()) {
       json["given"] = options_.protocol.given;
       json["mean_relevant_items"] = static_cast<double>(counts.n) / static_cast<double>(queries_.size());
