@@ -21,7 +21,7 @@ const features::Vocabulary& values_of(const model_file::Bundle& bundle, const st
   for (const auto& spec : bundle.item_pipeline.specs()) {
     if (spec.name == feature)
       throw ConfigError(where + "the item feature '" + feature +
-                        "' is not of the kind category, whose values can be named");
+                        "' is not of the kind category or categories, whose values can be named");
     if (bundle.item_pipeline.categories(spec.name) != nullptr) known.push_back(spec.name);
   }
   std::string names;

@@ -16,8 +16,8 @@ namespace segue::recommend {
 class ItemCategories {
  public:
   /// @param bundle  must outlive this
-  /// @throws ConfigError  no item feature of the kind category or categories is called so: names the nearest, or the remedy where the
-  ///                      bundle carries none
+  /// @throws ConfigError  no item feature of the kind category or categories is called so: names the nearest, or the
+  ///                      remedy where the bundle carries none
   ItemCategories(const model_file::Bundle& bundle, const std::string& feature);
   /// The code of a value; 0: no item has it.
   [[nodiscard]] std::int32_t code_of(std::string_view value) const { return values_.find(value) + 1; }

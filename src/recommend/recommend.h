@@ -15,7 +15,7 @@ enum class OutputFormat { kParquet, kCsv, kJsonLines };
 
 /// One condition of recommend.where: the items that have one of the values, or with `exclude` those that have none.
 struct ItemCondition {
-  std::string feature;  ///< an item feature of the kind category
+  std::string feature;  ///< an item feature of the kind category or categories
   std::vector<std::string> values;
   bool exclude = false;
 };
@@ -76,7 +76,8 @@ enum class Existing { kRefuse, kReplace, kResume };
 ///
 /// @param source  how the files are to be read, from the configuration that the bundle carries
 /// @return counts, seconds, rate
-/// @throws ConfigError  recommend.where names no category of items; recommend.rerank a bundle without vectors; items are
+/// @throws ConfigError  recommend.where names no category of items; recommend.rerank a bundle without vectors; items
+/// are
 ///                      available in intervals, and no column of times is named
 /// @throws DataError    a bundle or histories damaged; nothing is left to recommend
 /// @throws UsageError   `out` holds something already

@@ -7,9 +7,10 @@ std::vector<ItemCondition> read_where(config::Section& section) {
   std::vector<ItemCondition> where;
   for (auto& entry : section.list("where", "only items with these categories are recommended; all entries hold")) {
     ItemCondition condition;
-    entry.read("feature", condition.feature,
-               {.meaning = "An item feature of the kind category, as the bundle's data.items.features names it",
-                .required = true});
+    entry.read(
+        "feature", condition.feature,
+        {.meaning = "An item feature of the kind category or categories, as the bundle's data.items.features names it",
+         .required = true});
     entry.read("values", condition.values, {.meaning = "An item needs one of them", .required = true});
     entry.read("exclude", condition.exclude, {.meaning = "An item must have none of them instead"});
     where.push_back(std::move(condition));
