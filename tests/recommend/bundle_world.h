@@ -132,8 +132,10 @@ class RecommendTest : public ::testing::Test {
     manifest["model"] = {{"kind", "gru_session"}, {"options", options.to_json()}};
     if (max_length > 0) manifest["recommend"]["max_length"] = max_length;
     const std::string_view bytes(reinterpret_cast<const char*>(kinds.data()), kinds.size() * sizeof(kinds[0]));
-    model_file::write_bundle_files(directory_ / name, manifest, items, pipeline, weights,
-                                   {item_pipeline, {{"kind", {model_file::DType::kI32, {kItems + 1}, bytes}}}});
+    model_file::ItemTables tables;
+    tables.pipeline = item_pipeline;
+    tables.tables["kind"] = {model_file::DType::kI32, {kItems + 1}, bytes};
+    model_file::write_bundle_files(directory_ / name, manifest, items, pipeline, weights, tables);
     return model;
   }
 

@@ -71,7 +71,7 @@ class ItemFilterTest : public ::testing::Test {
   static std::string left(const model_file::Bundle& bundle, const ItemFilter& filter) {
     std::string ids;
     for (std::int32_t row = 0; row < bundle.items.size(); ++row)
-      if (filter.allows(row)) ids += bundle.items.id(row);
+      if (filter.allows(row, 0)) ids += bundle.items.id(row);
     return ids;
   }
 
@@ -94,7 +94,7 @@ class ItemFilterTest : public ::testing::Test {
 
 TEST_F(ItemFilterTest, NothingAskedAllowsAll) {
   const auto all = bundle();
-  EXPECT_EQ(ItemFilter(all, "", "", {}).words(), nullptr);
+  EXPECT_FALSE(ItemFilter(all, "", "", {}).hides_items());
   EXPECT_EQ(left_where(all, {}), "abcdef");
 }
 
