@@ -42,8 +42,8 @@ struct EventsInMemory {
   std::vector<std::int64_t> train_ends, valid_ends;                 ///< [n_sequences]
   std::vector<ItemRow> item_rows;                                   ///< [n_events]
   std::vector<std::int64_t> times_ms;                               ///< [n_events], or empty
-  std::vector<float> rewards;                                       ///< [n_events], or empty
-  std::vector<std::int64_t> available_from_ms, available_until_ms;  ///< [n_items], or both empty
+  std::vector<float> rewards = {};                                  ///< [n_events], or empty
+  std::vector<std::int64_t> available_from_ms = {}, available_until_ms = {};  ///< [n_items], or both empty
 };
 
 /// A prepared dataset: memory-mapped Arrow IPC files, immutable. Cheap to open; spans live as long as the object.

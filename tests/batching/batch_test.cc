@@ -46,6 +46,27 @@ TEST(MakeBatch, ContextIsTheNextEventAndZeroWhereNoneMayBeRead) {
   EXPECT_THAT(values<float>(batch.context[1]), ElementsAre(3.5F, 1.5F, 4.5F, 0.0F, 5.5F));
 }
 
+TEST(MakeBatch, ExamplesHaveAnAgeAWeightAndAreChosen) {
+  TwoSequences two;
+  const std::vector<std::int64_t> days{0, 1, 2, 3, 4, 12};
+  std::vector<std::int64_t> times;
+  for (const auto day : days) times.push_back(day * 86'400'000);
+  const std::vector<float> rewards{9, 1, 9, 2, 4, 6};
+  const std::vector<std::uint8_t> chosen{1, 0, 1};
+  two.views[1].chosen = chosen.data();
+  BatchOptions options{10, false};
+  options.times_ms = times.data();
+  options.training_end_ms = 10 * 86'400'000LL;
+  options.rewards = rewards.data();
+  options.mean_reward = 2;
+  const Batch batch = make_batch(two.views, two.columns, options);
+  EXPECT_THAT(values<std::int64_t>(batch.targets), ElementsAre(5, 2, -1, -1, 9));  // the second is not chosen
+  EXPECT_EQ(batch.n_targets, 3);
+  // Of the next event; an event after the end of training has no negative age; 0 where there is none.
+  EXPECT_THAT(values<float>(batch.example_age), ElementsAre(7.0F, 9.0F, 6.0F, 0.0F, 0.0F));
+  EXPECT_THAT(values<float>(batch.weights), ElementsAre(1.0F, 0.5F, 2.0F, 0.0F, 3.0F));
+}
+
 TEST(MakeBatch, VisitedItemsAreDistinctAndMostRecentFirst) {
   const TwoSequences two;
   const Batch batch = make_batch(two.views, two.columns, {9, true});

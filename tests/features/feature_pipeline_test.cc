@@ -173,6 +173,40 @@ TEST(FeaturePipeline, MakesFeaturesOfItems) {
   EXPECT_THAT(made[3].codes, ElementsAre(8, 1, 0, 1));  // August, January
 }
 
+TEST(FeaturePipeline, AnItemMayHaveSeveralCategories) {
+  auto genres = option("genres", FeatureKind::kCategories, "genre");
+  genres.separator = "|";
+  genres.min_count = 2;
+  FeaturePipeline pipeline({genres}, "");
+  auto table = table_of_items();
+  table.columns[0].text = {};
+  for (const auto* value : {"Drama|Comedy", "Comedy|Drama|Comedy|Noir|Western", "", "Noir"})
+    table.columns[0].text.push_back(value);
+  pipeline.fit(table, std::vector<std::uint8_t>{1, 1, 1, 0});
+  pipeline.finish_fit();
+  ASSERT_TRUE(pipeline.specs()[0].multiple);
+  EXPECT_EQ(pipeline.specs()[0].n_codes, 3);
+  const auto made = FeaturePipeline::from_json(pipeline.to_json(), "test").apply(table, std::vector<std::uint8_t>(4, 1));
+  // Comedy and Drama twice, each item counted once; Noir and Western are rare, and together one 0; no value, no code.
+  EXPECT_THAT(made[0].offsets, ElementsAre(0, 2, 5, 5, 6));
+  EXPECT_THAT(made[0].codes, ElementsAre(1, 2, 0, 1, 2, 0));
+}
+
+TEST(FeaturePipeline, TheAgeOfAnItemEndsWhereTrainingDoes) {
+  FeaturePipeline pipeline({option("age", FeatureKind::kAge, "released")}, "", 100 * kDayMs);
+  auto table = table_of_items();
+  // 100 days, 10 days, not known, and after the end of training: no age below 0.
+  table.columns[2].times_ms = {0, 90 * kDayMs, events::kMissingTime, 120 * kDayMs};
+  pipeline.fit(table, std::vector<std::uint8_t>{1, 1, 1, 0});
+  pipeline.finish_fit();
+  const auto made = FeaturePipeline::from_json(pipeline.to_json(), "test").apply(table, std::vector<std::uint8_t>(4, 1));
+  const double old = std::log1p(100.0), fresh = std::log1p(10.0);
+  const double mean = (old + fresh) / 2, deviation = (old - fresh) / 2;
+  EXPECT_THAT(made[0].values, ElementsAre(testing::FloatNear(1.0F, 1e-6F), testing::FloatNear(-1.0F, 1e-6F), 0.0F,
+                                          testing::FloatNear(static_cast<float>(-mean / deviation), 1e-5F)));
+  EXPECT_THROW(FeaturePipeline({option("age", FeatureKind::kAge, "released")}, ""), ConfigError);
+}
+
 TEST(FeaturePipeline, MakesRareValuesUnknown) {
   auto country = option("country", FeatureKind::kCategory);
   country.min_count = 2;

@@ -212,5 +212,46 @@ TEST(RankAll, WhatTheScorerThrowsReachesTheCaller) {
   EXPECT_THROW(rank(dataset, scorer, {}), std::runtime_error);
 }
 
+// Items 0 to 3; item 1 comes on day 2, item 2 leaves on day 3. One sequence: train 0 3, test 1 (day 1), 2 (day 2), 2 (day 3).
+TEST(RankAll, OnlyItemsThatAreAvailableAtTheTimeOfTheTargetAreCandidates) {
+  constexpr std::int64_t kOpen = std::numeric_limits<std::int64_t>::max();
+  EventsInMemory events{4, {0, 5}, {2}, {2}, {0, 3, 1, 2, 2}, {0, 0, 1, 2, 3}};
+  events.available_from_ms = {-kOpen - 1, 2, -kOpen - 1, -kOpen - 1};
+  events.available_until_ms = {kOpen, kOpen, 3, kOpen};
+  const Dataset dataset = Dataset::in_memory(events);
+  Planted scorer([](const Query&, std::int64_t item) { return static_cast<float>(item == 1 ? 9 : item); });
+  const RankingProtocol protocol{.positions = Positions::kEvery, .max_k = 4};
+  const auto answers = rank(dataset, scorer, protocol);
+  ASSERT_EQ(answers.size(), 3U);
+  EXPECT_EQ(answers[0].items, (std::vector<ItemRow>{3, 2, 0, -1}));  // 1 is not there yet: a miss
+  EXPECT_TRUE(answers[0].ranks.empty());
+  EXPECT_EQ(answers[1].items, (std::vector<ItemRow>{1, 3, 2, 0}));
+  EXPECT_EQ(answers[1].ranks, (std::vector<std::int64_t>{3}));
+  EXPECT_EQ(answers[2].items, (std::vector<ItemRow>{1, 3, 0, -1}));  // 2 has left
+  EXPECT_TRUE(answers[2].ranks.empty());
+}
+
+// Items 3 and 4 have no training event.
+TEST(RankAll, UntrainedItemsCanBeAskedForAlone) {
+  const Dataset dataset = Dataset::in_memory({5, {0, 5}, {2}, {2}, {0, 2, 3, 1, 4}, {}});
+  ASSERT_EQ(dataset.n_trained_items(), 3);
+  Planted scorer([](const Query&, std::int64_t item) { return static_cast<float>(-item); });
+  RankingProtocol protocol{.positions = Positions::kEvery, .max_k = 5};
+  protocol.untrained_targets = true;
+  const auto among_all = rank(dataset, scorer, protocol);
+  ASSERT_EQ(among_all.size(), 2U);
+  EXPECT_EQ(among_all[0].ranks, (std::vector<std::int64_t>{4}));
+  EXPECT_EQ(among_all[1].ranks, (std::vector<std::int64_t>{5}));
+  protocol.untrained_candidates = true;
+  const auto alone = rank(dataset, scorer, protocol);
+  EXPECT_EQ(alone[0].ranks, (std::vector<std::int64_t>{1}));
+  EXPECT_EQ(alone[1].ranks, (std::vector<std::int64_t>{2}));
+  EXPECT_EQ(alone[1].items, (std::vector<ItemRow>{3, 4, -1, -1, -1}));
+  protocol.positions = Positions::kRest;
+  const auto set = rank(dataset, scorer, protocol);
+  ASSERT_EQ(set.size(), 1U);
+  EXPECT_EQ(set[0].ranks, (std::vector<std::int64_t>{1, 2}));
+}
+
 }  // namespace
 }  // namespace segue::ranking

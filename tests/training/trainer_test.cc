@@ -166,6 +166,13 @@ TEST_P(ResumeTest, AStoppedRunEndsInTheSameBits) {
   options_.momentum = GetParam().momentum;
   options_.schedule = GetParam().schedule;
   model_options_.visited_weights = GetParam().visited;
+  if (GetParam().loss == Loss::kSampledSoftmax) {  // all that an objective remembers from update to update
+    options_.n_uniform_negatives = 4;
+    options_.in_batch_negatives = true;
+    options_.memory_size = 50;
+    options_.item_probability = ItemProbability::kStreaming;
+    options_.targets_per_sequence = 4;
+  }
   fs::remove_all(folder() / "whole");
   fs::remove_all(folder() / "stopped");
   models::GruSession whole = fresh_model();
