@@ -49,7 +49,7 @@ struct Bundle {
 struct ItemTables {
   features::FeaturePipeline pipeline;         ///< the fitted transforms; without any feature nothing is written
   std::map<std::string, TensorBytes> tables;  ///< by the name of the feature
-  std::span<const std::int64_t> available_from_ms, available_until_ms;  ///< [n_items], or both empty
+  std::span<const std::int64_t> available_from_ms = {}, available_until_ms = {};  ///< [n_items], or both empty
 };
 
 /// Writes all files but model.pt into `directory` (a fresh one; see storage::write_directory_with) and last the
