@@ -31,19 +31,20 @@ struct MappedFeature {
   std::span<const float> values;
   /// Of several codes an item (spec.multiple): those of item i are codes[offsets[i]] .. codes[offsets[i + 1] - 1],
   /// rising and distinct; [n_items + 2], with the unknown item, which has none. Empty for one code an event or item.
-  std::span<const std::int64_t> offsets;
+  std::span<const std::int64_t> offsets = {};
 };
 
 /// Events that are in memory already: the columns that the functions of Dataset with the same names return. Rows >=
 /// n_items are unknown items.
 struct EventsInMemory {
   std::int32_t n_items = 0;
-  std::vector<std::int64_t> begins = {0};                           ///< [n_sequences + 1]
-  std::vector<std::int64_t> train_ends, valid_ends;                 ///< [n_sequences]
-  std::vector<ItemRow> item_rows;                                   ///< [n_events]
-  std::vector<std::int64_t> times_ms;                               ///< [n_events], or empty
-  std::vector<float> rewards = {};                                  ///< [n_events], or empty
-  std::vector<std::int64_t> available_from_ms = {}, available_until_ms = {};  ///< [n_items], or both empty
+  std::vector<std::int64_t> begins = {0};            ///< [n_sequences + 1]
+  std::vector<std::int64_t> train_ends, valid_ends;  ///< [n_sequences]
+  std::vector<ItemRow> item_rows;                    ///< [n_events]
+  std::vector<std::int64_t> times_ms;                ///< [n_events], or empty
+  std::vector<float> rewards = {};                   ///< [n_events], or empty
+  /// [n_items], or both empty.
+  std::vector<std::int64_t> available_from_ms = {}, available_until_ms = {};
 };
 
 /// A prepared dataset: memory-mapped Arrow IPC files, immutable. Cheap to open; spans live as long as the object.
@@ -85,8 +86,8 @@ class Dataset {
   [[nodiscard]] std::span<const std::int64_t> item_counts() const;  ///< [n_items], events of the training part
   /// Items with training events, the first ones: behind them stand those that are known from data.items alone.
   [[nodiscard]] std::int64_t n_trained_items() const;
-  [[nodiscard]] const Json& manifest() const;                       ///< counts, protocol, skipped rows, unknown items
-  [[nodiscard]] std::string fingerprint() const;                    ///< of content and protocol
+  [[nodiscard]] const Json& manifest() const;     ///< counts, protocol, skipped rows, unknown items
+  [[nodiscard]] std::string fingerprint() const;  ///< of content and protocol
 
  private:
   struct State;

@@ -112,6 +112,26 @@ TEST(FeatureKnn, LearnsFromTheFilesOfItems) {
   EXPECT_EQ(nearest, (std::vector<float>{0, 0, of_comedy[2], 0}));
 }
 
+TEST(ItemTerms, OfSeveralCodesAreOneTermEach) {
+  const std::vector<std::int32_t> codes = {1, 2, 0, 2, 1};
+  const std::vector<std::int64_t> offsets = {0, 2, 2, 4, 5, 5};  // items of 2, 0, 2 (one unknown) and 1 codes, no item
+  const std::vector<MappedFeature> features = {
+      {{.name = "genres", .n_codes = 3, .multiple = true}, codes, {}, offsets}};
+  const ItemTerms terms(features, 4);
+  const auto terms_of = [&](ItemRow item) {
+    std::vector<std::int32_t> numbers;
+    for (const auto& term : terms.terms_of(item)) numbers.push_back(term.term);
+    return numbers;
+  };
+  EXPECT_EQ(terms_of(0), (std::vector<std::int32_t>{0, 1}));
+  EXPECT_EQ(terms_of(1), std::vector<std::int32_t>{});
+  EXPECT_EQ(terms_of(2), std::vector<std::int32_t>{1});
+  EXPECT_EQ(terms_of(3), std::vector<std::int32_t>{0});
+  // Both terms weigh ln 2, so those of item 0 are 1/sqrt 2 once its length is 1.
+  EXPECT_NEAR(terms.terms_of(0)[0].weight, std::sqrt(0.5), 1e-6);
+  EXPECT_NEAR(terms.terms_of(2)[0].weight, 1, 1e-6);
+}
+
 TEST(FeatureKnn, WithoutFeaturesSaysWhatToDo) {
   EXPECT_THAT(message_of<ConfigError>([] { small_scores(FeatureKnnOptions{}); }),
               AllOf(HasSubstr("feature_knn"), HasSubstr("data.items")));

@@ -43,5 +43,24 @@ TEST(ColumnFile, RefusesDamage) {
   EXPECT_THROW(MappedColumns(folder.write("b.arrow", "")), DataError);
 }
 
+TEST(ColumnFile, KeepsListsOfAnyLength) {
+  const ScratchFolder folder;
+  std::vector<ColumnWriter> columns;
+  columns.emplace_back(folder / "scratch", "codes", ValueType::kInt32List);
+  columns.emplace_back(folder / "scratch", "none", ValueType::kInt32List);
+  for (const std::vector<std::int32_t>& codes : {std::vector<std::int32_t>{}, {3, 1}, {}, {7}}) {
+    columns[0].append_list(codes);
+    columns[1].append_list({});
+  }
+  write_arrow_file(folder / "a.arrow", std::move(columns));
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "scratch"));
+  const MappedColumns mapped(folder / "a.arrow");
+  EXPECT_THAT(mapped.int32_lists("codes").ends, testing::ElementsAre(0, 0, 2, 2, 3));
+  EXPECT_THAT(mapped.int32_lists("codes").numbers, testing::ElementsAre(3, 1, 7));
+  EXPECT_THAT(mapped.int32_lists("none").ends, testing::ElementsAre(0, 0, 0, 0, 0));
+  EXPECT_TRUE(mapped.int32_lists("none").numbers.empty());
+  EXPECT_THROW((void)mapped.int32("codes"), DataError);
+}
+
 }  // namespace
 }  // namespace segue::dataset

@@ -88,6 +88,53 @@ TEST(DataOptions, RefusesFeaturesOfItemsThatMakeNoSense) {
               HasSubstr("data.items.features[1].name"));
 }
 
+TEST(DataOptions, ReadsRewardsWordsAgesAndIntervals) {
+  const auto options = read(
+      "  prepared: p\n  events: a.csv\n  columns: {sequence: s, item: i, time: t, reward: watched}\n  items:\n"
+      "    files: m.csv\n    available_from: begin\n    available_until: end\n    features:\n"
+      "      - {name: genres, kind: categories, separator: \" \"}\n      - {name: years, kind: age, column: begin}\n");
+  EXPECT_EQ(options.source.reward_column, "watched");
+  EXPECT_EQ(options.items.available_from, "begin");
+  EXPECT_EQ(options.items.available_until, "end");
+  EXPECT_EQ(options.items.features[0].separator, " ");
+  EXPECT_EQ(options.items.features[1].kind, features::FeatureKind::kAge);
+  // Intervals alone are reason enough for a file of items.
+  EXPECT_NO_THROW(
+      read("  prepared: p\n  events: a.csv\n  columns: {sequence: s, item: i, time: t}\n  items: {files: m.csv, "
+           "available_from: "
+           "f}\n"));
+}
+
+TEST(DataOptions, RefusesKindsOfItemsForEvents) {
+  for (const std::string kind : {"categories", "age"}) {
+    EXPECT_THAT(message_of<ConfigError>([&] {
+                  read(
+                      "  prepared: p\n  events: a.csv\n  columns: {sequence: s, item: i, time: t}\n  features: [{name: "
+                      "x, kind: " +
+                      kind + "}]\n");
+                }),
+                testing::AllOf(HasSubstr("c.yaml:5:"), HasSubstr("data.features[0].kind"),
+                               HasSubstr("'" + kind + "' is a kind of items"), HasSubstr("data.items.features")));
+  }
+}
+
+TEST(DataOptions, RefusesAgesAndIntervalsWithoutTimes) {
+  const auto fault = [](const std::string& items) {
+    return message_of<ConfigError>([&] {
+      read("  prepared: p\n  events: a.csv\n  columns: {sequence: s, item: i}\n  split: {kind: last_item}\n  items: " +
+           items + "\n");
+    });
+  };
+  EXPECT_THAT(fault("{files: m.csv, features: [{name: x, kind: age}]}"),
+              testing::AllOf(HasSubstr("data.items.features"), HasSubstr("needs data.columns.time")));
+  EXPECT_THAT(fault("{files: m.csv, available_from: f}"),
+              testing::AllOf(HasSubstr("data.items.available_from"), HasSubstr("needs data.columns.time")));
+  EXPECT_THAT(fault("{files: m.csv, available_until: f}"), HasSubstr("data.items.available_until"));
+  EXPECT_THAT(fault("{available_until: f}"), HasSubstr("data.items.files"));
+  EXPECT_THAT(fault("{files: m.csv, features: [{name: x, kind: categories, separator: \"\"}]}"),
+              HasSubstr("data.items.features[0].separator"));
+}
+
 TEST(DataOptions, FailsWhereTheProtocolIsImpossible) {
   const auto fault = [](const std::string& yaml) {
     return message_of<ConfigError>([&] { read("  prepared: p\n  events: a.csv\n" + yaml); });

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <limits>
 
 #include "support/errors.h"
 #include "tests/dataset/planted_events.h"
@@ -94,6 +95,22 @@ TEST(Dataset, InMemoryRefusesBoundsThatDoNotFit) {
   EXPECT_THROW(Dataset::in_memory(events), std::invalid_argument);
   events = two_sequences();
   events.item_rows[1] = -1;
+  EXPECT_THROW(Dataset::in_memory(events), std::invalid_argument);
+  for (const float reward : {-1.0F, std::numeric_limits<float>::infinity()}) {
+    events = two_sequences();
+    events.rewards = {0, 1, reward, 3, 4};
+    EXPECT_THROW(Dataset::in_memory(events), std::invalid_argument);
+  }
+  events = two_sequences();
+  events.rewards = {0, 1};
+  EXPECT_THROW(Dataset::in_memory(events), std::invalid_argument);
+  events.rewards = {0, 1, 2, 3, 4};
+  EXPECT_THAT(Dataset::in_memory(events).rewards(), ElementsAre(0, 1, 2, 3, 4));
+  events.available_from_ms = events.available_until_ms = {1, 2, 3};
+  EXPECT_THROW(Dataset::in_memory(events), std::invalid_argument);  // without times
+  events.times_ms = {1, 2, 3, 4, 5};
+  EXPECT_THAT(Dataset::in_memory(events).available_until_ms(), ElementsAre(1, 2, 3));
+  events.available_from_ms.pop_back();
   EXPECT_THROW(Dataset::in_memory(events), std::invalid_argument);
 }
 

@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
+#include <cstdint>
 
 #include "dataset/dataset.h"
 #include "dataset/prepare.h"
@@ -122,6 +124,61 @@ TEST(ItemFeatures, GiveARequestTheSameNumbersBitForBit) {
               std::bit_cast<std::uint32_t>(dataset.item_features()[1].values[item]));
     EXPECT_NE(made[1].values[row], 0.0F);
   }
+}
+
+/// Features of several codes, ages, and intervals. Training events end at 30 s (a and b), 9 and 11 come later.
+DataOptions options_with_intervals(const ScratchFolder& folder) {
+  auto options = options_with(folder, "id,genre,year,born,gone\n5,Drama|War,1990,0,\n9,Noir,2020,1,2\n7,,1994,,40\n");
+  options.items.features[0].kind = features::FeatureKind::kCategories;
+  options.items.features[1].kind = features::FeatureKind::kAge;
+  options.items.features[1].column = "born";
+  options.items.available_from = "born";
+  options.items.available_until = "gone";
+  return options;
+}
+
+TEST(ItemFeatures, MayHaveSeveralCodesAgesAndIntervals) {
+  const ScratchFolder folder;
+  const auto options = options_with_intervals(folder);
+  const auto manifest = prepare(options, 2);
+  const auto dataset = Dataset::open(options.prepared);
+  ASSERT_EQ(dataset.items().to_text(), "7\n5\n");
+  const auto& genre = dataset.item_features()[0];
+  EXPECT_TRUE(genre.spec.multiple);
+  EXPECT_EQ(genre.spec.n_codes, 3);
+  EXPECT_THAT(genre.offsets, ElementsAre(0, 0, 2, 2));  // 7 without a genre, 5 of two, the unknown item
+  EXPECT_THAT(genre.codes, ElementsAre(1, 2));
+  const auto json = Json::parse(fitted(folder));
+  std::int64_t last_training_ms = 0;
+  for (std::int64_t s = 0; s < dataset.n_sequences(); ++s) {
+    const auto bounds = dataset.bounds(s);
+    for (auto e = bounds.begin; e < bounds.train_end; ++e)
+      last_training_ms = std::max(last_training_ms, dataset.times_ms()[static_cast<std::size_t>(e)]);
+  }
+  EXPECT_EQ(json.at("features").at(1).at("training_end_ms"), last_training_ms);
+  EXPECT_THAT(dataset.item_features()[1].values, ElementsAre(0, 0, 0));  // one age alone is the mean
+  EXPECT_THAT(dataset.available_from_ms(), ElementsAre(INT64_MIN, 0));
+  EXPECT_THAT(dataset.available_until_ms(), ElementsAre(40'000, INT64_MAX));
+  EXPECT_EQ(manifest.at("version"), 3);
+  EXPECT_TRUE(manifest.at("protocol").at("available_items_only"));
+}
+
+TEST(ItemFeatures, MayBeIntervalsAlone) {
+  const ScratchFolder folder;
+  auto options = options_with_intervals(folder);
+  options.items.features.clear();
+  options.items.available_until.clear();
+  prepare(options, 1);
+  const auto dataset = Dataset::open(options.prepared);
+  EXPECT_TRUE(dataset.item_features().empty());
+  EXPECT_THAT(dataset.available_from_ms(), ElementsAre(INT64_MIN, 0));
+  EXPECT_THAT(dataset.available_until_ms(), ElementsAre(INT64_MAX, INT64_MAX));
+  const auto first = dataset.fingerprint();
+  options.items.available_from = "gone";
+  EXPECT_NE(prepare(options, 1).at("fingerprint"), first);
+  options.source.time_column.clear();
+  options.split = SplitKind::kLastItem;
+  EXPECT_THAT(message_of<ConfigError>([&] { prepare(options, 1); }), HasSubstr("data.columns.time"));
 }
 
 TEST(ItemFeatures, ArePreparedAgainWhenTheirFilesOrTransformsChange) {

@@ -207,6 +207,31 @@ TEST(Prepare, KeepsStringIdsThatLookLikeNumbers) {
   EXPECT_EQ(Dataset::open(options.prepared).items().to_text(), "\"007\"\n\"08\"\n");
 }
 
+TEST(Prepare, KeepsRewardsOfEveryEventAsTheyAre) {
+  const ScratchFolder folder;
+  auto options = planted_options(folder);
+  prepare(options, 2);
+  const auto without = Dataset::open(options.prepared);
+  EXPECT_TRUE(without.rewards().empty());
+  options.source.reward_column = "price";  // which is a feature too
+  const auto manifest = prepare(options, 2);
+  const auto dataset = Dataset::open(options.prepared);
+  EXPECT_EQ(manifest.at("version"), 1);
+  EXPECT_NE(dataset.fingerprint(), without.fingerprint());
+  ASSERT_EQ(dataset.rewards().size(), static_cast<std::size_t>(dataset.n_events()));
+  // Sequence b: 7 at 20 (2), 5 at 15 (4), 9 at 50 (8), in the order of time.
+  for (std::int64_t s = 0; s < dataset.n_sequences(); ++s) {
+    if (dataset.sequence_id(s) != "b") continue;
+    const auto begin = static_cast<std::size_t>(dataset.bounds(s).begin);
+    EXPECT_THAT(dataset.rewards().subspan(begin, 3), ElementsAre(4.0F, 2.0F, 8.0F));
+  }
+  options.events = {folder.write("events.csv", std::string(kPlantedEvents) + "c,5,80,-1,it\n").string()};
+  EXPECT_THAT(message_of<DataError>([&] { prepare(options, 1); }),
+              AllOf(HasSubstr("row 11 (line 12), column 'price'"), HasSubstr("'-1'; expected a finite number >= 0")));
+  options.source.on_bad_row = events::OnBadRow::kSkip;
+  EXPECT_EQ(prepare(options, 1).at("skipped_rows").at("n"), 1);
+}
+
 TEST(Prepare, RefusesWrongUse) {
   const ScratchFolder folder;
   auto options = planted_options(folder, "user,item,time,price,country\n");

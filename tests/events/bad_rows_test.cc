@@ -43,6 +43,29 @@ TEST_P(BadRows, AreSkippedAndCountedOnRequest) {
   EXPECT_THAT(reader.skipped().examples[0], HasSubstr("row 2 (line 3)"));
 }
 
+/// Amounts (rewards) are in every row, finite and not below 0.
+TEST(Amounts, AreFiniteAndNotBelowZero) {
+  const ScratchFolder folder;
+  const auto read = [&](const std::string& amount) {
+    return message_of<DataError>([&] {
+      rows_of({folder.write("in.csv", file_with("u,b,2," + amount))}, three_columns(),
+              {{"price", ColumnType::kAmount}});
+    });
+  };
+  for (const std::string amount : {"-0.5", "nan", "1e39"})
+    EXPECT_THAT(read(amount), AllOf(HasSubstr("in.csv, row 2 (line 3), column 'price': '" + amount + "'"),
+                                    HasSubstr("expected a finite number >= 0"), HasSubstr("data.on_bad_row: skip")));
+  EXPECT_THAT(read(""), HasSubstr("column 'price': empty; expected a finite number >= 0"));
+  EXPECT_THAT(read("much"), HasSubstr("'much' is not a number"));
+  auto options = three_columns();
+  options.on_bad_row = OnBadRow::kSkip;
+  EventReader reader({folder.write("in.csv", file_with("u,b,2,"))}, options, {{"price", ColumnType::kAmount}});
+  EventTable table;
+  ASSERT_TRUE(reader.next(table));
+  EXPECT_THAT(table.columns[0].numbers, ElementsAre(1.5, 2.5));
+  EXPECT_EQ(reader.skipped().n, 1);
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, BadRows,
                          testing::Values(BadRow{"columns", "u,b,2", {"3 columns where the header has 4"}},
                                          BadRow{"more_columns", "u,b,2,1,9", {"5 columns where the header has 4"}},

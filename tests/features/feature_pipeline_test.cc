@@ -173,37 +173,78 @@ TEST(FeaturePipeline, MakesFeaturesOfItems) {
   EXPECT_THAT(made[3].codes, ElementsAre(8, 1, 0, 1));  // August, January
 }
 
-TEST(FeaturePipeline, AnItemMayHaveSeveralCategories) {
-  auto genres = option("genres", FeatureKind::kCategories, "genre");
-  genres.separator = "|";
-  genres.min_count = 2;
-  FeaturePipeline pipeline({genres}, "");
-  auto table = table_of_items();
-  table.columns[0].text = {};
-  for (const auto* value : {"Drama|Comedy", "Comedy|Drama|Comedy|Noir|Western", "", "Noir"})
-    table.columns[0].text.push_back(value);
-  pipeline.fit(table, std::vector<std::uint8_t>{1, 1, 1, 0});
-  pipeline.finish_fit();
-  ASSERT_TRUE(pipeline.specs()[0].multiple);
-  EXPECT_EQ(pipeline.specs()[0].n_codes, 3);
-  const auto made = FeaturePipeline::from_json(pipeline.to_json(), "test").apply(table, std::vector<std::uint8_t>(4, 1));
-  // Comedy and Drama twice, each item counted once; Noir and Western are rare, and together one 0; no value, no code.
-  EXPECT_THAT(made[0].offsets, ElementsAre(0, 2, 5, 5, 6));
-  EXPECT_THAT(made[0].codes, ElementsAre(1, 2, 0, 1, 2, 0));
+/// Cells of several words, and of none; the last item is not of the training part.
+events::EventTable table_of_words() {
+  events::EventTable table;
+  const std::vector<const char*> cells = {"War|Drama", "", " Drama | | Noir|Drama", "Farce|Noir", "Opera|War|Polka|"};
+  table.n_rows = cells.size();
+  table.columns.resize(1);
+  table.columns[0].name = "genres";
+  for (const auto* cell : cells) table.columns[0].text.push_back(cell);
+  return table;
 }
 
-TEST(FeaturePipeline, TheAgeOfAnItemEndsWhereTrainingDoes) {
-  FeaturePipeline pipeline({option("age", FeatureKind::kAge, "released")}, "", 100 * kDayMs);
-  auto table = table_of_items();
-  // 100 days, 10 days, not known, and after the end of training: no age below 0.
-  table.columns[2].times_ms = {0, 90 * kDayMs, events::kMissingTime, 120 * kDayMs};
+TEST(FeaturePipeline, MakesSeveralCodesOfAnItem) {
+  auto genres = option("genres", FeatureKind::kCategories);
+  FeaturePipeline pipeline({genres}, "");
+  const auto table = table_of_words();
+  pipeline.fit(table, std::vector<std::uint8_t>{1, 1, 1, 1, 0});
+  pipeline.finish_fit();
+  ASSERT_EQ(pipeline.specs().size(), 1U);
+  EXPECT_TRUE(pipeline.specs()[0].categorical);
+  EXPECT_TRUE(pipeline.specs()[0].multiple);
+  EXPECT_EQ(pipeline.specs()[0].n_codes, 5);  // Drama 1, Noir 2 (in two items each), Farce 3, War 4; unknown 0
+  const auto made = pipeline.apply(table, std::vector<std::uint8_t>(5, 1));
+  EXPECT_THAT(made[0].offsets, ElementsAre(0, 2, 2, 4, 6, 8));
+  // Blanks, empty words and repeated ones do not count; Opera and Polka are one unknown.
+  EXPECT_THAT(made[0].codes, ElementsAre(1, 4, 1, 2, 2, 3, 0, 4));
+  genres.min_count = 2;
+  FeaturePipeline of_frequent({genres}, "");
+  of_frequent.fit(table, std::vector<std::uint8_t>{1, 1, 1, 1, 0});
+  of_frequent.finish_fit();
+  EXPECT_THAT(of_frequent.apply(table, std::vector<std::uint8_t>(5, 1))[0].codes, ElementsAre(0, 1, 1, 2, 0, 2, 0));
+}
+
+TEST(FeaturePipeline, SplitsWordsAtTheSeparator) {
+  auto genres = option("genres", FeatureKind::kCategories);
+  genres.separator = " ";
+  FeaturePipeline pipeline({genres}, "");
+  events::EventTable table;
+  table.n_rows = 1;
+  table.columns.resize(1);
+  table.columns[0].name = "genres";
+  table.columns[0].text.push_back("Film-Noir  Children's");
+  pipeline.fit(table, std::vector<std::uint8_t>{1});
+  pipeline.finish_fit();
+  EXPECT_EQ(pipeline.to_json().at("features").at(0).at("values"), Json::array({"Children's", "Film-Noir"}));
+  EXPECT_EQ(FeaturePipeline::from_json(pipeline.to_json(), "").to_json(), pipeline.to_json());
+  genres.separator.clear();
+  EXPECT_THROW(FeaturePipeline({genres}, ""), ConfigError);
+}
+
+TEST(FeaturePipeline, MeasuresAgesAtTheEndOfTraining) {
+  constexpr std::int64_t kEnd = 100 * kDayMs;
+  FeaturePipeline pipeline({option("age", FeatureKind::kAge, "released")}, "", kEnd);
+  events::EventTable table;
+  table.n_rows = 4;
+  table.columns.resize(1);
+  table.columns[0].name = "released";
+  table.columns[0].type = ColumnType::kTime;
+  // Ages of 1.5 days, 0 (in the future) and unknown; one that is not of the training part.
+  table.columns[0].times_ms = {kEnd - kDayMs * 3 / 2, kEnd + kDayMs, events::kMissingTime, 0};
   pipeline.fit(table, std::vector<std::uint8_t>{1, 1, 1, 0});
   pipeline.finish_fit();
-  const auto made = FeaturePipeline::from_json(pipeline.to_json(), "test").apply(table, std::vector<std::uint8_t>(4, 1));
-  const double old = std::log1p(100.0), fresh = std::log1p(10.0);
-  const double mean = (old + fresh) / 2, deviation = (old - fresh) / 2;
-  EXPECT_THAT(made[0].values, ElementsAre(testing::FloatNear(1.0F, 1e-6F), testing::FloatNear(-1.0F, 1e-6F), 0.0F,
-                                          testing::FloatNear(static_cast<float>(-mean / deviation), 1e-5F)));
+  EXPECT_FALSE(pipeline.specs()[0].categorical);
+  const auto ages = pipeline.apply(table, std::vector<std::uint8_t>(4, 1))[0].values;
+  const double half = std::log1p(1.5) / 2;  // mean and deviation of log1p(1.5) and 0
+  EXPECT_NEAR(ages[0], 1, 1e-6);
+  EXPECT_NEAR(ages[1], -1, 1e-6);
+  EXPECT_EQ(ages[2], 0);
+  EXPECT_NEAR(ages[3], (std::log1p(100.0) - half) / half, 1e-5);
+  const auto json = pipeline.to_json();
+  EXPECT_EQ(json.at("version"), 2);  // a program that knows no ages must not take it
+  EXPECT_EQ(json.at("features").at(0).at("training_end_ms"), kEnd);
+  EXPECT_EQ(FeaturePipeline::from_json(json, "").apply(table, std::vector<std::uint8_t>(4, 1))[0].values, ages);
   EXPECT_THROW(FeaturePipeline({option("age", FeatureKind::kAge, "released")}, ""), ConfigError);
 }
 

@@ -93,6 +93,22 @@ TEST_F(BundleTest, CarriesItemFeatures) {
   EXPECT_EQ(failure(), "no failure");
 }
 
+TEST_F(BundleTest, CarriesIntervalsOfItems) {
+  EXPECT_TRUE(Bundle::open(bundle_).available_from_ms.empty());
+  features::Vocabulary items;
+  for (const char* id : {"12", "7", "400"}) items.add(id);
+  const std::vector<std::int64_t> from = {INT64_MIN, 5, 6}, until = {7, INT64_MAX, 8};
+  write_bundle_files(bundle_, {{"model", {{"kind", "ease"}}}}, items, features::FeaturePipeline(), {},
+                     {{}, {}, from, until});
+  const auto bundle = Bundle::open(bundle_);
+  EXPECT_EQ(bundle.manifest.at("version"), 3);  // a program that knows no intervals must not take it
+  EXPECT_EQ(bundle.item_features, nullptr);
+  EXPECT_EQ(bundle.available_from_ms, from);
+  EXPECT_EQ(bundle.available_until_ms, until);
+  std::filesystem::remove(bundle_ / "availability.safetensors");
+  EXPECT_THAT(failure(), AllOf(HasSubstr("availability.safetensors"), HasSubstr("missing")));
+}
+
 TEST_F(BundleTest, LivesWithoutTheScriptedModel) {
   std::filesystem::remove(bundle_ / "model.pt");
   EXPECT_NO_THROW(Bundle::open(bundle_));

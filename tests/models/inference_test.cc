@@ -54,6 +54,20 @@ ItemFeatures item_features() {
   return features;
 }
 
+/// Up to three of seven words of every item; the unknown one has none.
+ItemFeatures with_words(ItemFeatures features) {
+  Random random(15);
+  std::vector<std::int32_t> codes;
+  std::vector<std::int64_t> offsets = {0};
+  for (std::int32_t item = 0; item <= kItems; ++item) {
+    for (std::int32_t code = 0; item < kItems && code < 7; ++code)
+      if (random.below(3) == 0 && codes.size() < static_cast<std::size_t>(offsets.back()) + 3) codes.push_back(code);
+    offsets.push_back(static_cast<std::int64_t>(codes.size()));
+  }
+  features.add({"words", true, 7, false, true, true}, codes, {}, offsets);
+  return features;
+}
+
 std::vector<GruSessionOptions> variants() {
   GruSessionOptions plain;
   plain.embedding_dim = 24;
@@ -72,7 +86,7 @@ std::vector<GruSessionOptions> variants() {
 TEST(SessionInference, EqualsTheModel) {
   const World world;
   for (const auto& options : variants()) {
-    for (const auto& items : {ItemFeatures(), item_features()}) {
+    for (const auto& items : {ItemFeatures(), item_features(), with_words(item_features()), with_words({})}) {
       GruSession model(options, kItems, world.columns.specs, items);
       model.initialize(5);
       const auto batch = world.batch({world.view(0, 7), world.view(30, 1), world.view(50, 7), world.view(90, 4)});
@@ -150,6 +164,35 @@ TEST(GruSession, ReadsFeaturesOfItemsAsThoseOfTheirEvents) {
                   .item<float>(),
               0);
   }
+}
+
+/// Means and their gradients, by hand: items of codes {0, 2}, {}, {1}, and rows that repeat.
+TEST(MeanOfCodes, AveragesAndSharesTheGradient) {
+  at::Tensor weight = at::tensor({1.0F, 2.0F, 10.0F, 20.0F, 3.0F, 6.0F}).view({3, 2});
+  weight.requires_grad_(true);
+  const at::Tensor codes = at::tensor({0, 2, 1}, at::kLong), offsets = at::tensor({0, 2, 2, 3}, at::kLong);
+  const at::Tensor means = mean_of_codes(weight, codes, offsets, at::tensor({2, 0, 1, 0}, at::kLong));
+  EXPECT_TRUE(at::equal(means.detach(), at::tensor({10.0F, 20.0F, 2.0F, 4.0F, 0.0F, 0.0F, 2.0F, 4.0F}).view({4, 2})));
+  const at::Tensor weights = at::tensor({1.0F, 10.0F, 100.0F, 1000.0F}).unsqueeze(1);
+  const at::Tensor gradient = torch::autograd::grad({(means * weights).sum()}, {weight})[0];
+  // Code 0 and 2: half of 10 + 1000 each; code 1: all of 1.
+  EXPECT_TRUE(at::equal(gradient, at::tensor({505.0F, 505.0F, 1.0F, 1.0F, 505.0F, 505.0F}).view({3, 2})));
+  const at::Tensor nothing = mean_of_codes(weight, codes, offsets, at::tensor({1, 1}, at::kLong));
+  EXPECT_TRUE(at::equal(nothing.detach(), at::zeros({2, 2})));
+}
+
+TEST(GruSession, RefusesOffsetsThatDoNotFitTheItems) {
+  const auto with = [](std::vector<std::int32_t> codes, std::vector<std::int64_t> offsets, bool multiple = true) {
+    ItemFeatures features;
+    features.add({"words", true, 4, false, true, multiple}, codes, {}, offsets);
+    return GruSession({}, 2, {}, features);
+  };
+  EXPECT_NO_THROW(with({3, 0, 1}, {0, 1, 3, 3}));
+  EXPECT_NO_THROW(with({}, {0, 0, 0, 0}));
+  EXPECT_THROW(with({3, 0, 1}, {0, 1, 3}), std::invalid_argument);     // no entry for the unknown item
+  EXPECT_THROW(with({3, 0, 1}, {0, 2, 1, 3}), std::invalid_argument);  // not rising
+  EXPECT_THROW(with({3, 0, 1}, {0, 1, 2, 2}), std::invalid_argument);  // a code of no item
+  EXPECT_THROW(with({3, 0, 4}, {0, 1, 3, 3}), std::invalid_argument);  // no such code
 }
 
 TEST(GruSession, RefusesTablesThatDoNotFitTheItems) {

@@ -32,7 +32,7 @@ def read_weights(path):
     tensors = {}
     for name, entry in header.items():
         begin, end = entry["data_offsets"]
-        code = {"F32": "f", "I32": "i"}[entry["dtype"]]
+        code = {"F32": "f", "I32": "i", "I64": "q"}[entry["dtype"]]
         tensors[name] = Tensor(entry["shape"], list(array.array(code, content[8 + length:][begin:end])))
     return tensors
 
@@ -102,6 +102,9 @@ class Bundle:
         if kind == "category":
             values = transform["values"]
             return values.index(row[column]) + 1 if row[column] in values else 0
+        if kind == "categories":
+            words = {word.strip() for word in row[column].split(transform["separator"])} - {""}
+            return sorted({transform["values"].index(word) + 1 if word in transform["values"] else 0 for word in words})
         if kind == "number":
             return (float(row[column]) - transform["mean"]) / transform["deviation"] if row[column] else 0.0
         if kind == "bucket":
@@ -116,6 +119,13 @@ class Bundle:
             days = (milliseconds(row[transform["until"]]) - milliseconds(row[column or time])) // DAY_MS
             return min(max(days, 0), transform["max_value"]) + 1
         raise NotImplementedError(kind)
+
+    def item_value(self, name, row):
+        """What the bundle's tables hold of an item: a value, a code, or a list of codes."""
+        numbers = self.item_tables[name].numbers
+        if name + ".offsets" not in self.item_tables:
+            return numbers[row]
+        return numbers[slice(*self.item_tables[name + ".offsets"].numbers[row:row + 2])]
 
     def features_of(self, rows):
         """One list of codes a row, in the order of the features."""
@@ -158,8 +168,7 @@ class Bundle:
         for item, past, ahead in zip(items, history, context):
             x = list(self.weights["item_embedding.weight"].row(item))
             for spec in self.item_specs:
-                value = self.item_tables[spec["name"]].numbers[item]
-                x += self.weights[f"item_features.{spec['name']}.weight"].row(value) if spec["categorical"] else [value]
+                x += self.embedded("item_features", spec, self.item_value(spec["name"], item))
             for codes, part in ((past, "history"), (ahead, "context")):
                 for code, spec in zip(codes, [spec for spec in specs if spec[part]]):
                     x += self.weights[f"features.{spec['name']}.weight"].row(code) if spec["categorical"] else [code]
@@ -204,13 +213,16 @@ class Bundle:
     # The two towers
 
     def embedded(self, table, spec, value):
+        if spec.get("multiple"):
+            weight = self.weights[f"{table}.{spec['name']}.weight"]
+            return [math.fsum(column) / max(len(value), 1) for column in zip([0.0] * weight.shape[1], *map(weight.row, value))]
         return self.weights[f"{table}.{spec['name']}.weight"].row(value) if spec["categorical"] else [value]
 
     def describe(self, table, row):
         buckets = self.options["id_buckets"]
         x = list(self.weights[table].row(row if buckets == 0 else buckets if row == len(self.items) else hashed(row) % buckets))
         for spec in self.item_specs:
-            x += self.embedded("item_features", spec, self.item_tables[spec["name"]].numbers[row])
+            x += self.embedded("item_features", spec, self.item_value(spec["name"], row))
         return x
 
     def tower(self, name, x, n_hidden):

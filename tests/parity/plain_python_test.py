@@ -48,13 +48,18 @@ class PlainPythonTest(unittest.TestCase):
             bundle = Bundle(directory)
             with open(directory.parent / "data" / "cities.csv", newline="") as file:
                 cities = {row["city"]: row for row in csv.DictReader(file)}
-            self.assertEqual([spec["name"] for spec in bundle.item_specs], ["country", "size", "north"])
+            self.assertEqual([spec["name"] for spec in bundle.item_specs], ["country", "size", "north", "words"])
             self.assertGreater(len(bundle.items), 100)
             for transform in bundle.item_transforms["features"]:
-                table = bundle.item_tables[transform["name"]].numbers
+                table = [bundle.item_value(transform["name"], row) for row in range(len(bundle.items) + 1)]
+                expected = [bundle.code(transform, cities[item]) for item in bundle.items]
+                if transform["kind"] == "categories":
+                    self.assertEqual(table, expected + [[]])
+                    self.assertGreater(len(set(map(tuple, table))), 3)
+                    continue
                 self.assertEqual(table[len(bundle.items)], 0)
                 for row, item in enumerate(bundle.items):
-                    self.assertAlmostEqual(table[row], bundle.code(transform, cities[item]), delta=2e-6, msg=item)
+                    self.assertAlmostEqual(table[row], expected[row], delta=2e-6, msg=item)
                 self.assertGreater(len(set(table)), 3)
 
 

@@ -31,6 +31,7 @@ ITEMS = """\
       - {{name: country, kind: category, min_count: 2}}
       - {{name: size, kind: number, column: population}}
       - {{name: north, kind: bucket, column: latitude, n_buckets: 6}}
+      - {{name: words, kind: categories, column: name, separator: " ", min_count: 2}}
 """
 
 

@@ -212,24 +212,43 @@ TEST(RankAll, WhatTheScorerThrowsReachesTheCaller) {
   EXPECT_THROW(rank(dataset, scorer, {}), std::runtime_error);
 }
 
-// Items 0 to 3; item 1 comes on day 2, item 2 leaves on day 3. One sequence: train 0 3, test 1 (day 1), 2 (day 2), 2 (day 3).
-TEST(RankAll, OnlyItemsThatAreAvailableAtTheTimeOfTheTargetAreCandidates) {
-  constexpr std::int64_t kOpen = std::numeric_limits<std::int64_t>::max();
-  EventsInMemory events{4, {0, 5}, {2}, {2}, {0, 3, 1, 2, 2}, {0, 0, 1, 2, 3}};
-  events.available_from_ms = {-kOpen - 1, 2, -kOpen - 1, -kOpen - 1};
-  events.available_until_ms = {kOpen, kOpen, 3, kOpen};
-  const Dataset dataset = Dataset::in_memory(events);
-  Planted scorer([](const Query&, std::int64_t item) { return static_cast<float>(item == 1 ? 9 : item); });
-  const RankingProtocol protocol{.positions = Positions::kEvery, .max_k = 4};
-  const auto answers = rank(dataset, scorer, protocol);
-  ASSERT_EQ(answers.size(), 3U);
-  EXPECT_EQ(answers[0].items, (std::vector<ItemRow>{3, 2, 0, -1}));  // 1 is not there yet: a miss
-  EXPECT_TRUE(answers[0].ranks.empty());
-  EXPECT_EQ(answers[1].items, (std::vector<ItemRow>{1, 3, 2, 0}));
-  EXPECT_EQ(answers[1].ranks, (std::vector<std::int64_t>{3}));
-  EXPECT_EQ(answers[2].items, (std::vector<ItemRow>{1, 3, 0, -1}));  // 2 has left
-  EXPECT_TRUE(answers[2].ranks.empty());
+/// small_dataset() with a time an event and an interval an item. Test events: 1 at 3, 3 at 4 (first sequence), 0 at 6
+/// and the unknown 5 at 7.
+Dataset dataset_of_intervals() {
+  constexpr auto kEver = std::numeric_limits<std::int64_t>::min(), kNever = std::numeric_limits<std::int64_t>::max();
+  EventsInMemory events{5, {0, 5, 8}, {2, 6}, {3, 6}, {0, 1, 2, 1, 3, 4, 0, 5}, {0, 1, 2, 3, 4, 5, 6, 7}, {}, {}, {}};
+  events.available_from_ms = {kEver, 3, kEver, 5, 4};
+  events.available_until_ms = {7, kNever, 3, kNever, kNever};
+  return Dataset::in_memory(std::move(events));
 }
+
+TEST(RankAll, OnlyWhatIsAvailableAtTheTimeOfTheTargetRanks) {
+  const Dataset dataset = dataset_of_intervals();
+  for (const bool ordered : {false, true}) {
+    Planted scorer([](const Query&, std::int64_t item) { return static_cast<float>(item); });
+    if (ordered) scorer.order = {4, 3, 2, 1, 0};
+    const RankingProtocol protocol{.positions = Positions::kEvery, .max_k = 5};
+    // At 3: 0 and 1 (2 has just gone, 3 and 4 are yet to come). At 4 the target 3 itself is not there. At 6: all but 2.
+    // At 7 item 0 has gone too.
+    const std::vector<Answer> expected = {{3, {1}, false, {1, 0, kNoItem, kNoItem, kNoItem}},
+                                          {4, {}, false, {4, 1, 0, kNoItem, kNoItem}},
+                                          {6, {4}, false, {4, 3, 1, 0, kNoItem}},
+                                          {7, {}, false, {4, 3, 1, kNoItem, kNoItem}}};
+    EXPECT_EQ(rank(dataset, scorer, protocol), expected) << ordered;
+  }
+}
+
+TEST(RankAll, SetsAreAskedForWhenTheyBegin) {
+  const Dataset dataset = dataset_of_intervals();
+  const RankingProtocol protocol{.positions = Positions::kRest, .max_k = 2};
+  Planted scorer([](const Query&, std::int64_t item) { return static_cast<float>(item); });
+  const auto answers = rank(dataset, scorer, protocol);
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_EQ(answers[0].ranks, (std::vector<std::int64_t>{1}));  // of {1, 3} at 3: 3 is yet to come
+  Targets targets;
+  find_targets(dataset, protocol, make_queries(dataset, protocol)[0], targets);
+  EXPECT_EQ(targets.size(), 2);  // it counts, as a miss
+  EXPECT_EQ(targets.n_unavailable, 1);
 
 // Items 3 and 4 have no training event.
 TEST(RankAll, UntrainedItemsCanBeAskedForAlone) {

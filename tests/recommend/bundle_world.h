@@ -134,6 +134,8 @@ class RecommendTest : public ::testing::Test {
     const std::string_view bytes(reinterpret_cast<const char*>(kinds.data()), kinds.size() * sizeof(kinds[0]));
     model_file::ItemTables tables;
     tables.pipeline = item_pipeline;
+    tables.available_from_ms = available_from_ms_;
+    tables.available_until_ms = available_until_ms_;
     tables.tables["kind"] = {model_file::DType::kI32, {kItems + 1}, bytes};
     model_file::write_bundle_files(directory_ / name, manifest, items, pipeline, weights, tables);
     return model;
@@ -263,6 +265,7 @@ class RecommendTest : public ::testing::Test {
   events::SourceOptions source_;
   std::unique_ptr<models::GruSession> model_;
   std::vector<std::vector<Event>> histories_;
+  std::vector<std::int64_t> available_from_ms_, available_until_ms_;  ///< of bundles made from now on
 };
 
 }  // namespace segue::recommend

@@ -5,6 +5,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <limits>
+#include <utility>
 
 #include "support/errors.h"
 
@@ -119,6 +121,34 @@ TEST_F(ItemFilterTest, ValuesThatNoItemHasAreTold) {
   const ItemFilter filter(all, "", "", {{"genre", {"drama", "opera"}, false}, {"genre", {"western"}, true}});
   EXPECT_THAT(filter.unknown_values(), ElementsAre("genre 'opera'", "genre 'western'"));
   EXPECT_EQ(left(all, filter), "ab");
+}
+
+/// a goes at 10, b comes at 10 and goes at 20, c comes at 15; of d, e and f nothing is known, and war is not asked for.
+TEST_F(ItemFilterTest, ItemsComeAndGo) {
+  auto some = bundle();
+  constexpr auto kEver = std::numeric_limits<std::int64_t>::min(), kNever = std::numeric_limits<std::int64_t>::max();
+  some.available_from_ms = {kEver, 10, 15, kEver, kEver, kEver};
+  some.available_until_ms = {10, 20, kNever, kNever, kNever, kNever};
+  const ItemFilter filter(some, "", "", {{"genre", {"war"}, true}});
+  const auto at = [&](std::int64_t time_ms) {
+    std::string ids;
+    std::vector<std::uint32_t> made;
+    const auto* words = filter.words(time_ms, made);
+    for (std::int32_t row = 0; row < 6; ++row) {
+      EXPECT_EQ(words[0] >> row & 1U, filter.allows(row, time_ms) ? 1U : 0U);
+      if (filter.allows(row, time_ms)) ids += some.items.id(row);
+    }
+    return ids;
+  };
+  EXPECT_EQ(at(9), "adf");
+  EXPECT_EQ(at(10), "bdf");
+  EXPECT_EQ(at(15), "bcdf");
+  EXPECT_EQ(at(20), "cdf");
+  for (const auto& [first, last] : {std::pair(-5, 9), std::pair(10, 14), std::pair(15, 19), std::pair(20, 99)}) {
+    EXPECT_EQ(filter.period_of(first), filter.period_of(last)) << first;
+    EXPECT_NE(filter.period_of(last), filter.period_of(last + 1000)) << last;
+    if (last == 19) break;
+  }
 }
 
 TEST_F(ItemFilterTest, NothingLeftIsAnError) {

@@ -69,6 +69,45 @@ TEST_F(RecommendTest, AllowAndDenyLists) {
   EXPECT_THROW(run("all.csv", "nothing", options), DataError);
 }
 
+/// Items come and go while histories happen (second 1000 and on); some histories end in a request row, others do not.
+TEST_F(RecommendTest, OnlyWhatIsAvailableAtTheTimeOfTheRequest) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < kItems; ++i) {
+    ids.push_back(item_id(i));
+    available_from_ms_.push_back(i % 4 == 1 ? (1000 + i % 5) * 1000 : INT64_MIN);
+    available_until_ms_.push_back(i % 4 == 2 ? (1002 + i % 7) * 1000 : i % 4 == 3 ? 1'003'001 : INT64_MAX);
+  }
+  model_ = make_bundle("bundle", 2, ids);
+  const auto is_available = [&](int h, int item) {
+    const auto n_rows = static_cast<std::int64_t>(histories_[static_cast<std::size_t>(h)].size());
+    const auto request_ms = (1000 + n_rows - 1) * 1000, row = static_cast<std::int64_t>(item);
+    return available_from_ms_[static_cast<std::size_t>(row)] <= request_ms &&
+           request_ms < available_until_ms_[static_cast<std::size_t>(row)];
+  };
+  auto options = csv_options();
+  run("all.csv", "out", options, 2);
+  expect_lists(lists_of("out"), 7, 200, is_available);
+  options.hide_seen = true;
+  run("all.csv", "unseen", options);
+  expect_lists(lists_of("unseen"), 7, 200, [&](int h, int item) { return is_available(h, item) && !seen(h, item); });
+  std::ofstream deny(directory_ / "deny");
+  for (int i = 5; i < 30; ++i) deny << item_id(i) << '\n';
+  deny.close();
+  options.hide_seen = false;
+  options.deny_list = (directory_ / "deny").string();
+  run("all.csv", "some", options);
+  expect_lists(lists_of("some"), 7, 200,
+               [&](int h, int item) { return is_available(h, item) && (item < 5 || item >= 30); });
+  // Without times nobody can say what is available.
+  source_.time_column.clear();
+  try {
+    run("all.csv", "timeless", csv_options());
+    FAIL() << "accepted";
+  } catch (const ConfigError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("data.columns.time=COLUMN"));
+  }
+}
+
 TEST_F(RecommendTest, KBeyondTheCatalogueGivesAllOfIt) {
   auto options = csv_options();
   options.k = 1000;

@@ -46,6 +46,14 @@ models::ItemFeatures item_features() {
   models::ItemFeatures features;
   features.add({"a genre: \"noir\"", true, 5, false, true}, codes, {});
   features.add({"year", false, 0, false, true}, {}, values);
+  std::vector<std::int32_t> words;
+  std::vector<std::int64_t> offsets = {0};
+  for (std::int32_t item = 0; item <= kItems; ++item) {
+    for (std::int32_t code = 0; item < kItems && code < 6; ++code)
+      if (random.below(3) == 0) words.push_back(code);
+    offsets.push_back(static_cast<std::int64_t>(words.size()));
+  }
+  features.add({"words, several", true, 6, false, true, true}, words, {}, offsets);
   return features;
 }
 
