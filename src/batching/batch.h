@@ -37,11 +37,11 @@ struct Batch {
 
 /// Events of one sequence as the model reads them; for requests that are not in a dataset too.
 struct SequenceView {
-  std::int64_t sequence = 0;            ///< for Batch::sequences
-  const std::int32_t* items = nullptr;  ///< [length]
-  std::int64_t length = 0;              ///< events that are input
-  std::int64_t n_more = 0;              ///< events after the input that may be read for targets and context (0 or 1)
-  std::int64_t offset = 0;              ///< of items[0] in the feature columns
+  std::int64_t sequence = 0;             ///< for Batch::sequences
+  const std::int32_t* items = nullptr;   ///< [length]
+  std::int64_t length = 0;               ///< events that are input
+  std::int64_t n_more = 0;               ///< events after the input that may be read for targets and context (0 or 1)
+  std::int64_t offset = 0;               ///< of items[0] in the feature columns
   const std::uint8_t* chosen = nullptr;  ///< [length] whether the event after each is a target; null: all are
 };
 
@@ -53,8 +53,8 @@ struct FeatureColumns {
 };
 
 struct BatchOptions {
-  std::int32_t n_items = 0;  ///< rows >= n_items are unknown: never a target
-  bool visited = false;      ///< fill visited_*
+  std::int32_t n_items = 0;                ///< rows >= n_items are unknown: never a target
+  bool visited = false;                    ///< fill visited_*
   const std::int64_t* times_ms = nullptr;  ///< of the events, as the feature columns: fill example_age
   std::int64_t training_end_ms = 0;        ///< what example_age counts back from
   const float* rewards = nullptr;          ///< of the events: fill weights with reward / mean_reward

@@ -132,8 +132,8 @@ std::vector<std::uint8_t> BatchSource::State::choose(const Window& window) const
   if (wanted == 0 || window.length <= wanted) return {};
   std::vector<std::uint8_t> chosen(static_cast<std::size_t>(window.length), 0);
   std::fill_n(chosen.begin(), wanted, 1);
-  Random random(seed ^ kTargetStream, (static_cast<std::uint64_t>(plan.epoch) << 40U) ^
-                                          static_cast<std::uint64_t>(window.sequence));
+  Random random(seed ^ kTargetStream,
+                (static_cast<std::uint64_t>(plan.epoch) << 40U) ^ static_cast<std::uint64_t>(window.sequence));
   random.shuffle(chosen);
   return chosen;
 }

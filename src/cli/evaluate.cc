@@ -95,8 +95,8 @@ void run_evaluate(const EvaluateArguments& arguments, const GlobalOptions& globa
   }
   std::vector<ranking::Scorer*> models;
   for (const auto& scorer : scorers) models.push_back(scorer.get());
-  auto evaluation = evaluation::evaluate(trained.dataset, models, configuration.evaluation, configuration.seed,
-                                         device.n_threads);
+  auto evaluation =
+      evaluation::evaluate(trained.dataset, models, configuration.evaluation, configuration.seed, device.n_threads);
   evaluation["protocol"]["checkpoint_epoch"] = trained.epoch;
   const std::filesystem::path out = arguments.out.empty() ? trained.directory : std::filesystem::path(arguments.out);
   if (!out.empty()) std::filesystem::create_directories(out);

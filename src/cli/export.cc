@@ -183,8 +183,7 @@ void run_export(const ExportArguments& arguments, const GlobalOptions& global) {
       model_file::write_bundle_files(directory, bundle_manifest(run), items, {}, weights.bytes,
                                      item_tables(run.dataset));
     } else {
-      torchscript::write_model(*run.model.by_gradient, directory / "model.pt",
-                               items.to_text());
+      torchscript::write_model(*run.model.by_gradient, directory / "model.pt", items.to_text());
       model_file::write_bundle_files(directory, bundle_manifest(run), items, run.dataset.pipeline(), weights.bytes,
                                      item_tables(run.dataset));
     }

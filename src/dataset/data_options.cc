@@ -69,7 +69,8 @@ void DataOptions::read(config::Section& data) {
       "min_item_count", min_item_count,
       {.meaning = "items rarer than this in the training part become the unknown item", .unit = "events", .low = 1});
   if (items.untrained && min_item_count > 1)
-    filters.fail("min_item_count", "data.items.untrained keeps every item that its files list: leave min_item_count at 1");
+    filters.fail("min_item_count",
+                 "data.items.untrained keeps every item that its files list: leave min_item_count at 1");
   auto parts = data.section("split", "which events train, validate and test");
   parts.read_choice(
       "kind", split,

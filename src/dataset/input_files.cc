@@ -51,4 +51,11 @@ std::int64_t choose_partitions(const DataOptions& options, const InputFiles& inp
   return std::clamp<std::int64_t>(bytes / kPartitionBytes, 1, 1024);
 }
 
+std::vector<events::ColumnRequest> columns_of_events(const features::FeaturePipeline& pipeline,
+                                                     const events::SourceOptions& source) {
+  auto columns = pipeline.columns();
+  if (!source.reward_column.empty()) columns.push_back({source.reward_column, events::ColumnType::kAmount});
+  return columns;
+}
+
 }  // namespace segue::dataset

@@ -25,4 +25,8 @@ InputFiles find_files(const DataOptions& options);
 /// rows.
 std::int64_t choose_partitions(const DataOptions& options, const InputFiles& files);
 
+/// What is read of an event beside sequence, item and time: the columns of its features, then the reward's.
+std::vector<events::ColumnRequest> columns_of_events(const features::FeaturePipeline& pipeline,
+                                                     const events::SourceOptions& source);
+
 }  // namespace segue::dataset

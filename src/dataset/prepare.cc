@@ -12,6 +12,7 @@
 #include "dataset/dataset.h"
 #include "dataset/input_files.h"
 #include "dataset/item_features.h"
+#include "dataset/known_items.h"
 #include "dataset/partitions.h"
 #include "dataset/prepared_format.h"
 #include "dataset/protocol.h"
@@ -30,6 +31,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using dataset::choose_partitions;
+using dataset::columns_of_events;
 using dataset::Cuts;
 using dataset::find_files;
 using dataset::InputFiles;
@@ -42,14 +44,6 @@ void stop_if_interrupted() {
   if (const int signal = interrupt_signal(); signal != 0) {
     throw Interrupted(signal, "stopped; nothing was written. Run the same command again to prepare the data");
   }
-}
-
-/// What is read of an event beside sequence, item and time: the columns of its features, then the reward's.
-std::vector<events::ColumnRequest> columns_of_events(const features::FeaturePipeline& pipeline,
-                                                     const events::SourceOptions& source) {
-  auto columns = pipeline.columns();
-  if (!source.reward_column.empty()) columns.push_back({source.reward_column, events::ColumnType::kAmount});
-  return columns;
 }
 
 /// One run of prepare: reads, cuts, counts, writes.
@@ -271,43 +265,15 @@ class Preparation {
         },
         [](std::size_t) {});
     pipeline_.finish_fit();
-    std::vector<std::size_t> known;
-    for (std::size_t item = 0; item < n_items; ++item) {
-      if (n_training_[item] >= options_.min_item_count) known.push_back(item);
-    }
-    if (known.empty()) {
-      throw DataError(
-          "no item is left to train on: no training event, or every item rarer than data.filters.min_item_count " +
-          std::to_string(options_.min_item_count) + ", in sequences of at least " +
-          std::to_string(options_.min_sequence_length) + " events");
-    }
-    std::sort(known.begin(), known.end(),
-              [&](std::size_t a, std::size_t b) { return first_training_[a] < first_training_[b]; });
-    for (const auto item : known) {
-      const auto id = partitions_.items().id(static_cast<std::int32_t>(item));
-      item_is_integer_ = item_is_integer_ && events::is_canonical_integer(id);
-      items_.add(id);
-    }
-    n_trained_ = items_.size();
-    if (options_.items.untrained) {
-      for (const auto& id : dataset::listed_items(options_, files_.of_items)) {
-        if (items_.find(id) != kNoItem) continue;
-        items_.add(id);
-        item_is_integer_ = item_is_integer_ && events::is_canonical_integer(id);
-      }
-    }
-    row_of_item_.resize(n_items);
-    for (std::size_t item = 0; item < n_items; ++item) {
-      const ItemRow row = items_.find(partitions_.items().id(static_cast<std::int32_t>(item)));
-      row_of_item_[item] = row == kNoItem ? items_.size() : row;
-    }
-    items_.is_integer = item_is_integer_;
-    std::vector<std::int64_t> counts;
-    for (const auto item : known) counts.push_back(n_training_[item]);
-    counts.resize(static_cast<std::size_t>(items_.size()), 0);
+    auto known = dataset::choose_known_items(options_, partitions_.items(), {n_training_, first_training_},
+                                             files_.of_items, item_is_integer_);
+    items_ = std::move(known.items);
+    n_trained_ = known.n_trained;
+    row_of_item_ = std::move(known.row_of_item);
+    item_is_integer_ = items_.is_integer;
     std::vector<dataset::ColumnWriter> columns;
     columns.emplace_back(scratch(), "n_training", dataset::ValueType::kInt64)
-        .append(std::span<const std::int64_t>(counts));
+        .append(std::span<const std::int64_t>(known.counts));
     dataset::write_arrow_file(directory_ / dataset::kCountsFile, std::move(columns));
     storage::write_file(directory_ / dataset::kItemsFile, items_.to_text());
     write_json(directory_ / dataset::kFeaturesFile, pipeline_.to_json());

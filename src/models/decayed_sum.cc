@@ -71,7 +71,8 @@ struct DecayedSum : public torch::autograd::Function<DecayedSum> {
         for (std::size_t t = steps.length(row); t-- > 0;) {
           const std::int64_t at = (steps.begins[t] + row) * width;
           float* const here = out + at;
-          for (std::int64_t k = 0; k < width; ++k) here[k] = given[at + k] + (after == nullptr ? 0 : keep[k] * after[k]);
+          for (std::int64_t k = 0; k < width; ++k)
+            here[k] = given[at + k] + (after == nullptr ? 0 : keep[k] * after[k]);
           if (t > 0) {
             const float* const before = sums + (steps.begins[t - 1] + row) * width;
             for (std::int64_t k = 0; k < width; ++k) sum[k] += static_cast<double>(here[k]) * before[k];

@@ -30,8 +30,8 @@ struct Weights {
 
 /// Hidden states of all positions; `saved` [n_positions, 4H] if the backward will need it, else undefined.
 template <class T>
-at::Tensor run_forward(const at::Tensor& input, const PackedSteps& steps, const Weights& weights, const at::Tensor& saved,
-                       bool bf16) {
+at::Tensor run_forward(const at::Tensor& input, const PackedSteps& steps, const Weights& weights,
+                       const at::Tensor& saved, bool bf16) {
   const std::int64_t hidden = weights.hh.size(1);
   const at::Tensor from_input = bf16 ? product(input, weights.ih.t(), true).add_(weights.bias_ih)
                                      : at::addmm(weights.bias_ih, input, weights.ih.t());

@@ -20,8 +20,7 @@ struct PackedSteps {
   [[nodiscard]] std::int64_t n_rows() const { return sizes.front(); }
   /// Steps that a row runs.
   [[nodiscard]] std::size_t length(std::int64_t row) const {
-    const auto end =
-        std::partition_point(sizes.begin(), sizes.end(), [&](std::int64_t size) { return size > row; });
+    const auto end = std::partition_point(sizes.begin(), sizes.end(), [&](std::int64_t size) { return size > row; });
     return static_cast<std::size_t>(end - sizes.begin());
   }
 };

@@ -91,16 +91,14 @@ TwoTower::TwoTower(TwoTowerOptions options, std::int32_t n_items, std::vector<fe
 std::int64_t TwoTower::input_dim() const {
   std::int64_t dim = options_.embedding_dim + item_features().input_dim(options_.feature_dim);
   for (const auto& feature : features())
-    if (feature.history)
-      dim += feature.categorical ? std::min<std::int64_t>(options_.feature_dim, feature.n_codes) : 1;
+    if (feature.history) dim += feature.categorical ? std::min<std::int64_t>(options_.feature_dim, feature.n_codes) : 1;
   return dim;
 }
 
 std::int64_t TwoTower::context_dim() const {
   std::int64_t dim = 0;
   for (const auto& feature : features())
-    if (feature.context)
-      dim += feature.categorical ? std::min<std::int64_t>(options_.feature_dim, feature.n_codes) : 1;
+    if (feature.context) dim += feature.categorical ? std::min<std::int64_t>(options_.feature_dim, feature.n_codes) : 1;
   return dim;
 }
 
@@ -182,7 +180,8 @@ at::Tensor TwoTower::summary(const at::Tensor& x, const at::Tensor& batch_sizes,
   }
   // Without weights of events the divisor depends on the step alone: one row a step is enough.
   const std::int64_t n_steps = batch_sizes.size(0);
-  const at::Tensor divisor = decayed_sum(at::ones({n_steps, x.size(1)}, x.options()), at::ones_like(batch_sizes), decay);
+  const at::Tensor divisor =
+      decayed_sum(at::ones({n_steps, x.size(1)}, x.options()), at::ones_like(batch_sizes), decay);
   return decayed_sum(x, batch_sizes, decay) / at::repeat_interleave(divisor, batch_sizes.to(x.device()), 0);
 }
 
@@ -238,10 +237,10 @@ at::Tensor TwoTower::item_tower(const at::Tensor& items) {
   const bool training = at::GradMode::is_enabled();
   at::Tensor y = describe(options_.tied ? "item_embedding.weight" : "output_embedding.weight", items);
   if (training && options_.id_dropout > 0) {
-    const at::Tensor kept =
-        seeded_dropout(at::ones({y.size(0), 1}, y.options()), options_.id_dropout, Random(dropout_seed, kIdPlace).next())
-            .gt(0)
-            .to(at::kFloat);
+    const at::Tensor kept = seeded_dropout(at::ones({y.size(0), 1}, y.options()), options_.id_dropout,
+                                           Random(dropout_seed, kIdPlace).next())
+                                .gt(0)
+                                .to(at::kFloat);
     const std::int64_t e = options_.embedding_dim;
     y = at::cat({y.narrow(1, 0, e) * kept, y.narrow(1, e, y.size(1) - e)}, 1);
   }

@@ -24,12 +24,12 @@ struct TwoTowerOptions {
   std::int64_t feature_dim = 8;     ///< embedding of a categorical feature; at most its number of codes
   std::int64_t id_buckets = 0;      ///< ids are hashed to so many embeddings; 0: each its own
   HistorySummary history = HistorySummary::kRecency;
-  std::int64_t hidden_dim = 64;            ///< history: gru
-  std::vector<std::int64_t> user_layers;   ///< widths of the user tower's hidden layers
-  std::vector<std::int64_t> item_layers;   ///< of the item tower's
-  bool tied = true;                        ///< both towers read one table of item embeddings
-  bool example_age = false;                ///< the user tower sees how old a training example is; 0 when serving
-  bool normalize = true;                   ///< vectors of length 1: cosine / temperature
+  std::int64_t hidden_dim = 64;           ///< history: gru
+  std::vector<std::int64_t> user_layers;  ///< widths of the user tower's hidden layers
+  std::vector<std::int64_t> item_layers;  ///< of the item tower's
+  bool tied = true;                       ///< both towers read one table of item embeddings
+  bool example_age = false;               ///< the user tower sees how old a training example is; 0 when serving
+  bool normalize = true;                  ///< vectors of length 1: cosine / temperature
   double temperature = 0.07;
   bool learn_temperature = false;
   bool output_bias = false;

@@ -38,8 +38,8 @@ struct TwoTowerInference::State {
 TwoTowerInference::TwoTowerInference(const TwoTower& model) : state_(std::make_unique<State>()) {
   State& state = *state_;
   state.options = model.options();
-  state.events = PackedEvents(model, state.options.embedding_dim,
-                              [&](std::int64_t item) { return model.id_row(item); });
+  state.events =
+      PackedEvents(model, state.options.embedding_dim, [&](std::int64_t item) { return model.id_row(item); });
   state.scale = model.scale();
   std::map<std::string, at::Tensor> tensors;
   for (const auto& [name, tensor] : model.parameters()) tensors[name] = tensor.detach().to(at::kCPU).contiguous();
@@ -85,7 +85,8 @@ void TwoTowerInference::State::summarize(const batching::Batch& batch, const Mat
       float weight = 1;
       if (!attention.empty()) {
         double logit = 0;
-        for (std::size_t k = 0; k < width; ++k) logit += static_cast<double>(attention[k]) * static_cast<double>(now[k]);
+        for (std::size_t k = 0; k < width; ++k)
+          logit += static_cast<double>(attention[k]) * static_cast<double>(now[k]);
         weight = std::exp(std::clamp(static_cast<float>(logit), -kLargestAttention, kLargestAttention));
       }
       for (std::size_t k = 0; k < width; ++k) {

@@ -57,8 +57,9 @@ std::vector<Query> make_queries(const Dataset& dataset, const RankingProtocol& p
           find_targets(dataset, protocol, query, targets);
           return targets.size() == 0;
         };
-        queries.erase(std::remove_if(queries.begin() + static_cast<std::ptrdiff_t>(n_before), queries.end(), asks_nothing),
-                      queries.end());
+        queries.erase(
+            std::remove_if(queries.begin() + static_cast<std::ptrdiff_t>(n_before), queries.end(), asks_nothing),
+            queries.end());
       }
       continue;
     }

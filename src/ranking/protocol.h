@@ -27,11 +27,11 @@ struct RankingProtocol {
   Positions positions = Positions::kLast;
   /// Items of the history are no candidates. A single target always is one; a set loses those of its items.
   bool hide_seen = false;
-  std::int64_t max_k = 20;       ///< length of the lists
-  std::int64_t min_history = 1;  ///< targets with fewer earlier events are left out
+  std::int64_t max_k = 20;            ///< length of the lists
+  std::int64_t min_history = 1;       ///< targets with fewer earlier events are left out
   bool untrained_targets = false;     ///< only items without a training event are asked for
   bool untrained_candidates = false;  ///< and only they can be answers
-  double given = 0.8;            ///< kRest: share of a sequence that lies in the part as a whole which is its history
+  double given = 0.8;  ///< kRest: share of a sequence that lies in the part as a whole which is its history
 };
 
 /// The queries of a protocol, in sequence order. Targets unknown to the training part, or not available when they are

@@ -128,8 +128,7 @@ class BlockRanker {
     find_targets(dataset_, protocol_, query, scratch.targets);
     if (protocol_.hide_seen) hide_history(query, scratch.targets, scores);
     hide_unavailable(query, scores);
-    if (protocol_.untrained_candidates)
-      std::fill_n(scores.begin(), dataset_.n_trained_items(), kHidden);
+    if (protocol_.untrained_candidates) std::fill_n(scores.begin(), dataset_.n_trained_items(), kHidden);
     if (!tie_order_.empty()) put_in_tie_order(scores, scratch.ordered);
     scratch.places.clear();
     for (const ItemRow item : scratch.targets.known) {

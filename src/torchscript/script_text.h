@@ -35,7 +35,8 @@ inline bool has(const models::Model& model, const std::string& name) {
 /// The expression of a feature's part of the input: its column embedded, or the numbers with a last dimension of 1.
 inline std::string feature_part(const features::FeatureSpec& feature, const std::string& table,
                                 const std::string& column) {
-  if (feature.categorical) return "torch.embedding(" + attribute(table + feature.name + ".weight") + ", " + column + ")";
+  if (feature.categorical)
+    return "torch.embedding(" + attribute(table + feature.name + ".weight") + ", " + column + ")";
   return column + ".unsqueeze(-1)";
 }
 

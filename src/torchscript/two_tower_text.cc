@@ -5,7 +5,8 @@ namespace {
 
 /// Rows of items, of any shape -> [..., what a tower reads of an item].
 std::string describe_method(const models::TwoTower& model) {
-  std::string text = "def describe(self, table: Tensor, items: Tensor) -> Tensor:\n    parts = [torch.embedding(table, ";
+  std::string text =
+      "def describe(self, table: Tensor, items: Tensor) -> Tensor:\n    parts = [torch.embedding(table, ";
   text += model.options().id_buckets > 0 ? attribute(kIdRows) + "[items])]\n" : "items)]\n";
   for (const auto& feature : model.item_features().specs)
     text += "    parts.append(" + item_part(feature, "items") + ")\n";
@@ -20,8 +21,8 @@ std::string events_method(const models::TwoTower& model) {
   int n_history = 0;
   for (const auto& feature : model.features())
     if (feature.history)
-      text += "    parts.append(" +
-              feature_part(feature, "features.", "history[" + std::to_string(n_history++) + "]") + ")\n";
+      text += "    parts.append(" + feature_part(feature, "features.", "history[" + std::to_string(n_history++) + "]") +
+              ")\n";
   return text + "    return torch.cat(parts, -1)\n";
 }
 
@@ -36,13 +37,12 @@ std::string tower_method(const std::string& tower, std::size_t n_hidden) {
 
 /// Summary [B, s] and the context columns [B] of the event asked for -> vectors [B, e]. A request has age 0.
 std::string vectors_method(const models::TwoTower& model) {
-  std::string text =
-      "def vectors_of(self, summary: Tensor, context: List[Tensor]) -> Tensor:\n    parts = [summary]\n";
+  std::string text = "def vectors_of(self, summary: Tensor, context: List[Tensor]) -> Tensor:\n    parts = [summary]\n";
   int n_context = 0;
   for (const auto& feature : model.features())
     if (feature.context)
-      text += "    parts.append(" +
-              feature_part(feature, "features.", "context[" + std::to_string(n_context++) + "]") + ")\n";
+      text += "    parts.append(" + feature_part(feature, "features.", "context[" + std::to_string(n_context++) + "]") +
+              ")\n";
   if (model.options().example_age)
     text += "    parts.append(torch.zeros([summary.size(0), " + std::to_string(models::TwoTower::kAgeDim) +
             "], device=summary.device))\n";
@@ -103,9 +103,9 @@ std::string summary_methods(const models::TwoTower& model) {
 
 std::string logits_method(const models::TwoTower& model) {
   const auto table = has(model, "output_embedding.weight") ? "output_embedding.weight" : "item_embedding.weight";
-  std::string text =
-      "def item_vectors(self) -> Tensor:\n    x = self.describe(" + attribute(table) + ", torch.arange(" +
-      std::to_string(model.n_items()) + ", device=" + attribute(table) + ".device))\n";
+  std::string text = "def item_vectors(self) -> Tensor:\n    x = self.describe(" + attribute(table) +
+                     ", torch.arange(" + std::to_string(model.n_items()) + ", device=" + attribute(table) +
+                     ".device))\n";
   if (has(model, "item_tower.0.weight")) text += "    x = self.item_tower_of(x)\n";
   if (model.options().normalize) text += "    x = " + unit_rows("x", 1) + "\n";
   text += "    return x\ndef logits(self, vectors: Tensor) -> Tensor:\n";
@@ -118,7 +118,8 @@ std::string logits_method(const models::TwoTower& model) {
 
 std::string source_text(const models::TwoTower& model) {
   const auto& options = model.options();
-  std::string text = (has_lists_of_codes(model) ? mean_of_codes_method() : "") + describe_method(model) + events_method(model) + summary_methods(model) +
+  std::string text = (has_lists_of_codes(model) ? mean_of_codes_method() : "") + describe_method(model) +
+                     events_method(model) + summary_methods(model) +
                      tower_method("user_tower", options.user_layers.size());
   if (has(model, "item_tower.0.weight")) text += tower_method("item_tower", options.item_layers.size());
   return text + vectors_method(model) + logits_method(model) +

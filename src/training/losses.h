@@ -26,9 +26,9 @@ struct CrossEntropyOptions {
   std::int64_t chunk_rows = 0;  ///< positions whose logits are held at once; 0: from the size of the catalogue
 };
 
-/// Softmax cross-entropy, weighted and divided by the number of positions, over the whole catalogue, differentiable in every tensor of the layer. Positions go
-/// through in chunks, and the gradient is formed in the forward pass while a chunk's logits are at hand: memory is
-/// chunk_rows x n_items, never n x n_items.
+/// Softmax cross-entropy, weighted and divided by the number of positions, over the whole catalogue, differentiable in
+/// every tensor of the layer. Positions go through in chunks, and the gradient is formed in the forward pass while a
+/// chunk's logits are at hand: memory is chunk_rows x n_items, never n x n_items.
 /// @param targets  [n] int64 in [0, n_items)
 at::Tensor cross_entropy(const OutputLayer& layer, const at::Tensor& targets, const CrossEntropyOptions& options);
 
@@ -50,13 +50,13 @@ struct SampledLayer {
 struct SampledLossOptions {
   Loss loss = Loss::kSampledSoftmax;
   double bpr_regularization = 1.0;
-  double score_elu = 0;  ///< BPR-max, TOP1-max: scores pass through elu with this alpha; 0: as they are
-  bool bf16 = false;     ///< GEMMs on bfloat16 values
+  double score_elu = 0;           ///< BPR-max, TOP1-max: scores pass through elu with this alpha; 0: as they are
+  bool bf16 = false;              ///< GEMMs on bfloat16 values
   bool correct_positive = false;  ///< the positive's score is corrected too (Yi et al. 2019): for comparison, biased
 };
 
-/// Sum over positions of weight times loss, divided by n, of a loss on one positive and m shared negatives, with r the scores, s_j the softmax over the
-/// negatives:
+/// Sum over positions of weight times loss, divided by n, of a loss on one positive and m shared negatives, with r the
+/// scores, s_j the softmax over the negatives:
 ///
 ///   sampled softmax  -r_i + log(exp r_i + sum_j exp(r_j - log_q_j))       log_q_j = log of the expected count of j
 ///   among the

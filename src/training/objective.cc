@@ -141,8 +141,7 @@ at::Tensor Objective::log_expected_counts(const at::Tensor& items, double n_from
     double expected = static_cast<double>(options_.n_negatives) * sampler_->probability(item[i]) +
                       static_cast<double>(options_.n_uniform_negatives) * uniform_->probability(item[i]);
     if (n_from_targets > 0)
-      expected += n_from_targets *
-                  (estimator_ ? estimator_->probability(item[i]) : targets_->probability(item[i]));
+      expected += n_from_targets * (estimator_ ? estimator_->probability(item[i]) : targets_->probability(item[i]));
     logs[i] = static_cast<float>(std::log(std::max(expected, kLeastCount)));
   }
   return at::tensor(logs);

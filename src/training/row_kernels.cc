@@ -88,8 +88,8 @@ void narrow_row(const float* x, std::uint16_t* out, std::int64_t n) {
 }
 
 SEGUE_CLONES
-double sampled_loss_row(const SampledRow& row, float* scores, const std::int32_t* negatives,
-                        const std::int32_t* groups, const float* log_q, std::int64_t m, float* positive, float scale, float* scratch) {
+double sampled_loss_row(const SampledRow& row, float* scores, const std::int32_t* negatives, const std::int32_t* groups,
+                        const float* log_q, std::int64_t m, float* positive, float scale, float* scratch) {
   const std::int32_t target = row.target;
   const float elu = row.loss == Loss::kSampledSoftmax ? 0.0F : row.score_elu;
   float* const weight = scratch;     // exp(r_j - largest), 0 for hits on the target

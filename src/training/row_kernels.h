@@ -36,8 +36,8 @@ struct SampledRow {
 /// @param positive  score of the target; its gradient times `scale` afterwards
 /// @param scratch   [2 m]
 /// @return          the loss of the row (not scaled)
-double sampled_loss_row(const SampledRow& row, float* scores, const std::int32_t* negatives,
-                        const std::int32_t* groups, const float* log_q, std::int64_t m, float* positive, float scale, float* scratch);
+double sampled_loss_row(const SampledRow& row, float* scores, const std::int32_t* negatives, const std::int32_t* groups,
+                        const float* log_q, std::int64_t m, float* positive, float scale, float* scratch);
 
 /// sum of squares in double
 double squared_norm(const float* x, std::int64_t n);

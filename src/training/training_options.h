@@ -27,8 +27,8 @@ struct TrainingOptions {
   bool include_validation = false;  ///< retrain on training + validation events, for a number of epochs chosen before
 
   Loss loss = Loss::kCrossEntropy;
-  std::int64_t n_negatives = 2048;  ///< sampled losses: items a batch, shared by its positions
-  double negative_alpha = 0.75;     ///< drawn by popularity^alpha
+  std::int64_t n_negatives = 2048;       ///< sampled losses: items a batch, shared by its positions
+  double negative_alpha = 0.75;          ///< drawn by popularity^alpha
   std::int64_t n_uniform_negatives = 0;  ///< sampled_softmax: and so many drawn evenly
   bool in_batch_negatives = false;       ///< sampled_softmax: targets of other sequences of the batch too
   std::int64_t memory_size = 0;          ///< sampled_softmax: and so many targets of earlier updates
@@ -36,9 +36,9 @@ struct TrainingOptions {
   ItemProbability item_probability = ItemProbability::kCounts;  ///< of targets, in and across batches
   bool reward_weighting = false;          ///< an example counts by its reward over the mean reward
   std::int64_t targets_per_sequence = 0;  ///< 0: all
-  double bpr_regularization = 1.0;  ///< BPR-max
-  double score_elu = 0;             ///< BPR-max, TOP1-max: scores pass through elu with this alpha; 0: as they are
-  double label_smoothing = 0;       ///< cross-entropy
+  double bpr_regularization = 1.0;        ///< BPR-max
+  double score_elu = 0;        ///< BPR-max, TOP1-max: scores pass through elu with this alpha; 0: as they are
+  double label_smoothing = 0;  ///< cross-entropy
 
   OptimizerKind optimizer = OptimizerKind::kAdamW;
   double learning_rate = 1e-3;

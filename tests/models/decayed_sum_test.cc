@@ -18,7 +18,8 @@ at::Tensor numbers(std::int64_t n, std::int64_t width, double seed) {
 }
 
 TEST(DecayedSum, IsTheRecursionByHand) {
-  const at::Tensor x = at::tensor({1.F, 10.F, 2.F, 20.F, 3.F, 30.F, 4.F, 40.F, 5.F, 50.F, 6.F, 60.F, 7.F, 70.F}).reshape({7, 2});
+  const at::Tensor x =
+      at::tensor({1.F, 10.F, 2.F, 20.F, 3.F, 30.F, 4.F, 40.F, 5.F, 50.F, 6.F, 60.F, 7.F, 70.F}).reshape({7, 2});
   const at::Tensor sums = decayed_sum(x, at::tensor(kSizes, at::kLong), at::tensor({0.5F, 0.0F}));
   // Row 0: 1, 4 + .5, 6 + .5 * 4.5; row 1: 2, 5 + 1, 7 + 3; row 2: 3. A rate of 0 forgets at once.
   const at::Tensor expected =

@@ -40,8 +40,7 @@ struct World {
   }
   [[nodiscard]] batching::Batch batch(const std::vector<std::pair<std::int64_t, std::int64_t>>& windows) const {
     std::vector<batching::SequenceView> views;
-    for (const auto& [begin, length] : windows)
-      views.push_back({begin, items.data() + begin, length, 1, begin});
+    for (const auto& [begin, length] : windows) views.push_back({begin, items.data() + begin, length, 1, begin});
     return batching::make_batch(views, columns, {kItems, false});
   }
 };
@@ -228,7 +227,8 @@ class TwoTowerTest : public testing::TestWithParam<Case> {
 };
 
 void expect_near(const Row& expected, const float* got, double tolerance) {
-  for (std::size_t k = 0; k < expected.size(); ++k) EXPECT_NEAR(expected[k], static_cast<double>(got[k]), tolerance) << k;
+  for (std::size_t k = 0; k < expected.size(); ++k)
+    EXPECT_NEAR(expected[k], static_cast<double>(got[k]), tolerance) << k;
 }
 
 TEST_P(TwoTowerTest, EqualsTheFormula) {

@@ -249,6 +249,7 @@ TEST(RankAll, SetsAreAskedForWhenTheyBegin) {
   find_targets(dataset, protocol, make_queries(dataset, protocol)[0], targets);
   EXPECT_EQ(targets.size(), 2);  // it counts, as a miss
   EXPECT_EQ(targets.n_unavailable, 1);
+}
 
 // Items 3 and 4 have no training event.
 TEST(RankAll, UntrainedItemsCanBeAskedForAlone) {

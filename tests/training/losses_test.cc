@@ -337,8 +337,8 @@ TEST(SampledLoss, CorrectingNegativesAloneBiasesTheGradientLeast) {
       for (const auto item : drawn) log_q.push_back(static_cast<float>(std::log(kDraws * sampler.probability(item))));
       const at::Tensor v = logits.clone().reshape({1, kItems}).set_requires_grad(true);
       const at::Tensor negatives = at::tensor(drawn, at::kLong);
-      const SampledLayer layer = layer_of(v, {identity.index_select(0, target), identity.index_select(0, negatives)},
-                                          {}, {target, negatives});
+      const SampledLayer layer =
+          layer_of(v, {identity.index_select(0, target), identity.index_select(0, negatives)}, {}, {target, negatives});
       sampled_loss(layer, correction == Correction::kNone ? at::Tensor() : at::tensor(log_q),
                    {.loss = Loss::kSampledSoftmax, .correct_positive = correction == Correction::kBoth})
           .backward();

@@ -49,9 +49,7 @@ class WatchWorld {
 
   [[nodiscard]] Dataset dataset() const { return Dataset::in_memory(events_); }
   [[nodiscard]] int n_users() const { return n_users_; }
-  [[nodiscard]] double watch_minutes(std::int32_t item) const {
-    return watch_minutes_[static_cast<std::size_t>(item)];
-  }
+  [[nodiscard]] double watch_minutes(std::int32_t item) const { return watch_minutes_[static_cast<std::size_t>(item)]; }
   /// Of a user's choice on a day, [kItems].
   [[nodiscard]] std::vector<double> probabilities(int user, double day) const {
     std::vector<double> p(kItems, 0.0);
@@ -70,8 +68,7 @@ class WatchWorld {
   /// Age in days of what a policy shows on the last day, on average, capped at `cap` days.
   [[nodiscard]] double mean_age(const std::vector<double>& policy, double cap) const {
     double sum = 0;
-    for (std::size_t item = 0; item < policy.size(); ++item)
-      sum += policy[item] * std::min(cap, kDays - birth_[item]);
+    for (std::size_t item = 0; item < policy.size(); ++item) sum += policy[item] * std::min(cap, kDays - birth_[item]);
     return sum;
   }
   [[nodiscard]] double mean_watch(const std::vector<double>& policy) const {

@@ -66,7 +66,8 @@ std::vector<std::vector<double>> trained(const Dataset& dataset, const models::T
   const fs::path folder = fs::temp_directory_path() / ("segue_watch_world_" + std::to_string(::getpid()) + "_" + name);
   models::TwoTower model(model_options, dataset.n_items(), {});
   model.initialize(1);
-  train(model, dataset, options, {.directory = folder, .seed = 2, .n_threads = 2, .resume = false, .identity = {}, .validation = {}});
+  train(model, dataset, options,
+        {.directory = folder, .seed = 2, .n_threads = 2, .resume = false, .identity = {}, .validation = {}});
   fs::remove_all(folder);
   return policies(model, dataset);
 }
@@ -101,8 +102,9 @@ TEST(WatchWorld, ExampleAgeRemovesTheBiasTowardsOldItems) {
   const Interval without = age_of(trained(dataset, options, training_options(), "without"));
   options.example_age = true;
   const Interval with = age_of(trained(dataset, options, training_options(), "with"));
-  std::printf("mean age shown less mean age chosen, days: without example age %.2f +- %.2f, with %.2f +- %.2f (seed %llu)\n",
-              without.mean, without.half_width, with.mean, with.half_width, static_cast<unsigned long long>(kSeed));
+  std::printf(
+      "mean age shown less mean age chosen, days: without example age %.2f +- %.2f, with %.2f +- %.2f (seed %llu)\n",
+      without.mean, without.half_width, with.mean, with.half_width, static_cast<unsigned long long>(kSeed));
   EXPECT_GT(without.mean - without.half_width, 3);
   EXPECT_LT(std::abs(with.mean), 0.15 * without.mean);
 }
@@ -126,8 +128,8 @@ TEST(WatchWorld, RewardWeightingRaisesWatchTimeByThePlantedAmount) {
   const Interval measured = over_users(world.n_users(), [&](int user) {
     return gain(plain[static_cast<std::size_t>(user)], weighted[static_cast<std::size_t>(user)]);
   });
-  std::printf("minutes more a view by reward weighting: planted %.3f, measured %.3f +- %.3f (seed %llu)\n", planted.mean,
-              measured.mean, measured.half_width, static_cast<unsigned long long>(kSeed));
+  std::printf("minutes more a view by reward weighting: planted %.3f, measured %.3f +- %.3f (seed %llu)\n",
+              planted.mean, measured.mean, measured.half_width, static_cast<unsigned long long>(kSeed));
   EXPECT_GT(measured.mean - measured.half_width, 0);
   EXPECT_NEAR(measured.mean, planted.mean, 0.1 * planted.mean);
 }
@@ -168,7 +170,8 @@ double foreseen(const Dataset& dataset) {
   model.initialize(1);
   TrainingOptions training = training_options();
   training.epochs = 25;
-  train(model, dataset, training, {.directory = folder, .seed = 2, .n_threads = 2, .resume = false, .identity = {}, .validation = {}});
+  train(model, dataset, training,
+        {.directory = folder, .seed = 2, .n_threads = 2, .resume = false, .identity = {}, .validation = {}});
   fs::remove_all(folder);
   const at::NoGradGuard no_grad;
   std::vector<batching::SequenceView> views;
@@ -180,17 +183,15 @@ double foreseen(const Dataset& dataset) {
   const at::Tensor last = at::tensor(batch.last_positions(), at::kLong);
   const at::Tensor logits =
       at::mm(model.forward(batch, false).index_select(0, last), model.item_vectors().t()) + model.output_bias();
-  return at::log_softmax(logits, 1)
-      .gather(1, batch.targets.index_select(0, last).unsqueeze(1))
-      .mean()
-      .item<double>();
+  return at::log_softmax(logits, 1).gather(1, batch.targets.index_select(0, last).unsqueeze(1)).mean().item<double>();
 }
 
 // A split that lets the future into histories shows by a score that nobody can reach honestly.
 TEST(WatchWorld, ALeakySplitShowsByAScoreAboveTheBestPossible) {
   // Of the next item: a first half of a pair follows by chance; behind a first half the second comes half of the time.
   // A third of the events are second halves, so the last event is foreseen, in nats, with
-  const double behind_first = 0.5 * std::log(0.5) + 0.5 * std::log(0.5 / kPairs), behind_second = std::log(1.0 / kPairs);
+  const double behind_first = 0.5 * std::log(0.5) + 0.5 * std::log(0.5 / kPairs),
+               behind_second = std::log(1.0 / kPairs);
   const double best = 2.0 / 3 * behind_first + 1.0 / 3 * behind_second;
   const double honest = foreseen(pairs(false)), leaky = foreseen(pairs(true));
   std::printf("nats an event: best possible %.3f, honest split %.3f, leaky split %.3f\n", best, honest, leaky);
