@@ -30,10 +30,7 @@ namespace segue {
 namespace {
 
 namespace fs = std::filesystem;
-using dataset::choose_partitions;
-using dataset::columns_of_events;
 using dataset::Cuts;
-using dataset::find_files;
 using dataset::InputFiles;
 using dataset::Kept;
 using dataset::Partitions;
@@ -57,8 +54,8 @@ class Preparation {
         pipeline_(options.features, options.source.time_column),
         has_times_(!options.source.time_column.empty()),
         has_rewards_(!options.source.reward_column.empty()),
-        partitions_(scratch() / "partitions", choose_partitions(options, files_),
-                    columns_of_events(pipeline_, options.source), has_times_,
+        partitions_(scratch() / "partitions", dataset::choose_partitions(options, files_),
+                    dataset::columns_of_events(pipeline_, options.source), has_times_,
                     options.source.format == events::Format::kSessionLines),
         moments_(scratch() / "moments") {}
 
@@ -115,7 +112,7 @@ class Preparation {
     for (int part = 0; part < 3; ++part) {
       if (files_.of_part[static_cast<std::size_t>(part)].empty()) continue;
       events::EventReader reader(files_.of_part[static_cast<std::size_t>(part)], options_.source,
-                                 columns_of_events(pipeline_, options_.source));
+                                 dataset::columns_of_events(pipeline_, options_.source));
       {
         dataset::TablePrefetch blocks(reader);
         events::EventTable table;
@@ -484,7 +481,7 @@ Json prepare(const DataOptions& options, int n_threads, bool force) {
         "data.items.available_from and available_until need data.columns.time: which items are available depends on"
         " when events happen");
   }
-  const auto files = find_files(options);
+  const auto files = dataset::find_files(options);
   if (!force) {
     if (auto manifest = current_manifest(options, files)) {
       log_info(options.prepared + ": prepared already from the same configuration and files");
