@@ -17,7 +17,7 @@ struct OutputLayer {
   at::Tensor visited_weights;  ///< [2], or undefined: added to the current item, and to items visited earlier
   at::Tensor visited_offsets;  ///< [n + 1] int64, CSR over the rows of `vectors`; first of each row is the current item
   at::Tensor visited_items;    ///< [visited_offsets[n]] int64; rows >= n_items are passed over
-  at::Tensor weights;          ///< [n] float32 of the positions in the mean, or undefined: 1
+  at::Tensor weights = {};     ///< [n] float32 of the positions in the mean, or undefined: 1
 };
 
 struct CrossEntropyOptions {
@@ -43,8 +43,8 @@ struct SampledLayer {
   bool targets_are_negatives = false;
   /// [n] int32, the sequence of each position, or undefined. With it, targets of a position's own sequence do not count
   /// as its negatives: they are there because it is, not by chance, and no correction for chance would fit them.
-  at::Tensor groups;
-  at::Tensor weights;  ///< [n] float32 of the positions in the mean, or undefined: 1
+  at::Tensor groups = {};
+  at::Tensor weights = {};  ///< [n] float32 of the positions in the mean, or undefined: 1
 };
 
 struct SampledLossOptions {
