@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdio>
 #include <stdexcept>
 
 #include "support/random.h"
@@ -34,9 +35,9 @@ double error(int n_hashes, std::int64_t n_buckets) {
 
 TEST(FrequencyEstimator, FourHashesForgiveCollisionsThatOneDoesNot) {
   const double four = error(4, 2 * kItems), one = error(1, 2 * kItems), alone = error(1, 400 * kItems);
-  EXPECT_LT(four, 0.12);
-  EXPECT_GT(one, 2 * four);
-  EXPECT_LT(four, 1.6 * alone);  // what is left is the noise of averaging some hundred gaps
+  std::printf("relative error of a share: four hashes %.3f, one %.3f, without collisions %.3f\n", four, one, alone);
+  EXPECT_GT(one, 3 * four);
+  EXPECT_LT(four, 1.1 * alone);  // what is left is the noise of averaging some hundred gaps
 }
 
 TEST(FrequencyEstimator, FollowsAnItemThatComesMoreOften) {

@@ -319,7 +319,7 @@ TEST(SampledLoss, TargetsCanBeNegativesOfOneAnother) {
 // A confident model: the positive has probability .8. Correcting the negatives alone leaves a small bias of the
 // expected gradient; correcting the positive too (the published form) a large one (arXiv 2507.09331).
 TEST(SampledLoss, CorrectingNegativesAloneBiasesTheGradientLeast) {
-  constexpr std::int64_t kItems = 50, kDraws = 20, kRounds = 4000;
+  constexpr std::int64_t kItems = 50, kDraws = 10, kRounds = 4000;
   std::vector<std::int64_t> counts;
   for (std::int64_t j = 0; j < kItems; ++j) counts.push_back(1000 / (j + 1));
   const NegativeSampler sampler(counts, 1.0);

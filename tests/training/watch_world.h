@@ -19,17 +19,18 @@ class WatchWorld {
  public:
   static constexpr std::int32_t kItems = 240;
   static constexpr int kTastes = 3;
-  static constexpr double kDays = 60, kFreshness = 3.0, kFreshDays = 5;
+  static constexpr double kDays = 30, kFreshness = 3.0, kFreshDays = 5;
 
-  WatchWorld(int n_users, int events_a_user, std::uint64_t seed) : n_users_(n_users) {
+  /// @param taste  standard deviation of the numbers of a taste
+  WatchWorld(int n_users, int events_a_user, double taste, std::uint64_t seed) : n_users_(n_users) {
     Random random(seed);
     for (std::int32_t item = 0; item < kItems; ++item) {
       // Half of them are there from the start, and old; the others come one by one.
       birth_.push_back(item % 2 == 0 ? -100 : kDays * static_cast<double>(item) / kItems);
-      watch_minutes_.push_back(std::exp(0.7 * random.normal()));
+      watch_minutes_.push_back(std::exp(0.5 * random.normal()));
     }
-    items_ = normals(random, kItems * kTastes);
-    users_ = normals(random, n_users * kTastes);
+    items_ = normals(random, kItems * kTastes, taste);
+    users_ = normals(random, n_users * kTastes, taste);
     for (int user = 0; user < n_users; ++user) {
       std::vector<double> days;
       for (int i = 0; i < events_a_user; ++i) days.push_back(kDays * random.uniform());
@@ -65,10 +66,10 @@ class WatchWorld {
     for (double& value : p) value /= total;
     return p;
   }
-  /// Age in days of what a policy shows on the last day, on average, capped at `cap` days.
-  [[nodiscard]] double mean_age(const std::vector<double>& policy, double cap) const {
+  /// Of what a policy shows on the last day.
+  [[nodiscard]] double share_younger_than(const std::vector<double>& policy, double days) const {
     double sum = 0;
-    for (std::size_t item = 0; item < policy.size(); ++item) sum += policy[item] * std::min(cap, kDays - birth_[item]);
+    for (std::size_t item = 0; item < policy.size(); ++item) sum += kDays - birth_[item] < days ? policy[item] : 0;
     return sum;
   }
   [[nodiscard]] double mean_watch(const std::vector<double>& policy) const {
@@ -85,9 +86,9 @@ class WatchWorld {
   }
 
  private:
-  static std::vector<double> normals(Random& random, std::int64_t n) {
+  static std::vector<double> normals(Random& random, std::int64_t n, double deviation) {
     std::vector<double> numbers;
-    for (std::int64_t i = 0; i < n; ++i) numbers.push_back(0.7 * random.normal());
+    for (std::int64_t i = 0; i < n; ++i) numbers.push_back(deviation * random.normal());
     return numbers;
   }
   static std::int32_t draw(const std::vector<double>& p, Random& random) {
