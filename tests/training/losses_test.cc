@@ -1,5 +1,6 @@
 #include "training/losses.h"
 
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -350,6 +351,42 @@ TEST(SampledLoss, CorrectingNegativesAloneBiasesTheGradientLeast) {
   EXPECT_LT(negatives_only, 0.15);
   EXPECT_GT(bias(Correction::kBoth), 3 * negatives_only);
   EXPECT_GT(bias(Correction::kNone), 0.6);
+}
+
+// A planted distribution, learned from batches whose own targets are the negatives: corrected, the softmax recovers it;
+// not corrected, frequent items are held down as often as they come.
+TEST(SampledLoss, NegativesInTheBatchRecoverPlantedProbabilities) {
+  constexpr std::int64_t kItems = 20, kBatch = 128, kSteps = 1500;
+  std::vector<std::int64_t> counts;
+  for (std::int64_t j = 0; j < kItems; ++j) counts.push_back(1000 / (j + 2));
+  const NegativeSampler planted(counts, 1.0);
+  const auto worst_error = [&](bool corrected) {
+    at::Tensor logits = at::zeros({kItems}).set_requires_grad(true), mean = at::zeros({kItems});
+    for (std::int64_t step = 0; step < kSteps; ++step) {
+      const auto targets = planted.draw(kBatch, 9, static_cast<std::uint64_t>(step));
+      std::vector<float> log_q;
+      for (const auto item : targets)
+        log_q.push_back(static_cast<float>(std::log((kBatch - 1) * planted.probability(item))));
+      const at::Tensor items = at::tensor(targets, at::kLong);
+      SampledLayer layer{.vectors = at::ones({kBatch, 1}),
+                         .item_vectors = logits.index_select(0, items).unsqueeze(1),
+                         .item_bias = {},
+                         .items = items,
+                         .targets_are_negatives = true};
+      layer.groups = at::arange(kBatch, at::kInt);
+      sampled_loss(layer, corrected ? at::tensor(log_q) : at::Tensor(), {.loss = Loss::kSampledSoftmax}).backward();
+      const at::NoGradGuard no_grad;
+      logits.sub_(logits.grad() * (step < kSteps / 2 ? 2.0 : 0.5));
+      logits.mutable_grad() = at::Tensor();
+      if (step >= kSteps / 2) mean += at::softmax(logits, 0) / (kSteps - kSteps / 2);
+    }
+    double worst = 0;
+    for (std::int64_t j = 0; j < kItems; ++j)
+      worst = std::max(worst, std::abs(mean[j].item<double>() / planted.probability(j) - 1));
+    return worst;
+  };
+  EXPECT_LT(worst_error(true), 0.1);
+  EXPECT_GT(worst_error(false), 0.5);
 }
 
 // Targets of the batch as negatives: those of the position's own sequence, and its own target, do not count.

@@ -130,8 +130,8 @@ TEST(WatchWorld, RewardWeightingRaisesWatchTimeByThePlantedAmount) {
   const Interval measured = over_users(world.n_users(), [&](int user) {
     return gain(plain[static_cast<std::size_t>(user)], weighted[static_cast<std::size_t>(user)]);
   });
-  std::printf("minutes more a view by reward weighting: planted %.3f, measured %.3f +- %.3f (seed %llu)\n", planted.mean,
-              measured.mean, measured.half_width, static_cast<unsigned long long>(kSeed));
+  std::printf("minutes more a view by reward weighting: planted %.3f, measured %.3f +- %.3f (seed %llu)\n",
+              planted.mean, measured.mean, measured.half_width, static_cast<unsigned long long>(kSeed));
   EXPECT_GT(measured.mean - measured.half_width, 0);
   EXPECT_NEAR(measured.mean, planted.mean, 0.1 * planted.mean);
 }
