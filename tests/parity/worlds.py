@@ -22,7 +22,7 @@ MODELS = {
               "item_layers: [14], example_age: true, output_bias: true, learn_temperature: true",
     "hashed": "kind: two_tower, embedding_dim: 12, vector_dim: 12, id_buckets: 61, history: gru, hidden_dim: 14, tied: false",
 }
-WITH_ITEMS = ("items", "towers")
+WITH_ITEMS = ("items", "towers", "hashed")  # items of one hash are told apart by their features
 ITEMS = """\
   items:
     files: {work}/data/cities.csv
