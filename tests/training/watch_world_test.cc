@@ -67,7 +67,7 @@ std::vector<std::vector<double>> trained(const Dataset& dataset, const models::T
   models::TwoTower model(model_options, dataset.n_items(), {});
   model.initialize(1);
   train(model, dataset, options,
-        {.directory = folder, .seed = 2, .n_threads = 2, .resume = false, .identity = {}, .validation = {}});
+        {.directory = folder, .seed = 2, .n_threads = 1, .resume = false, .identity = {}, .validation = {}});
   fs::remove_all(folder);
   return policies(model, dataset);
 }
@@ -169,7 +169,7 @@ double foreseen(const Dataset& dataset) {
   model.initialize(1);
   TrainingOptions training = training_options();
   train(model, dataset, training,
-        {.directory = folder, .seed = 2, .n_threads = 2, .resume = false, .identity = {}, .validation = {}});
+        {.directory = folder, .seed = 2, .n_threads = 1, .resume = false, .identity = {}, .validation = {}});
   fs::remove_all(folder);
   const at::NoGradGuard no_grad;
   std::vector<batching::SequenceView> views;
