@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "support/errors.h"
 #include "support/random.h"
 
 namespace segue::batching {
@@ -122,6 +123,10 @@ void BatchSource::State::survey_training() {
       sum += static_cast<double>(dataset.rewards()[static_cast<std::size_t>(event)]);
     n += ends[s] - begins[s] - 1;
   }
+  if (options.reward_weighting && !(sum > 0))
+    throw DataError(
+        "no training event has a reward above 0 (data.columns.reward): training.reward_weighting would leave "
+        "nothing to learn from; set it to false, or name another column");
   if (sum > 0) mean_reward = sum / static_cast<double>(n);
 }
 

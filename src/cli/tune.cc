@@ -11,6 +11,7 @@
 #include "cli/tune_plan.h"
 #include "cli/tune_trial.h"
 #include "dataset/prepare.h"
+#include "support/aligned_rows.h"
 #include "support/errors.h"
 #include "support/interrupt.h"
 #include "support/progress.h"
@@ -56,17 +57,7 @@ std::string table(const std::vector<tuning::Trial>& ranked, const tuning::TuneOp
       row.push_back(value.is_string() ? value.get<std::string>() : value.dump());
     rows.push_back(std::move(row));
   }
-  std::vector<std::size_t> widths(rows[0].size(), 0);
-  for (const auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) line += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + "\n";
-  }
-  return text;
+  return aligned_rows(rows);
 }
 
 void print(const tuning::TrialLog& log, const TunePlan& plan, const tuning::SearchDirectory& search,

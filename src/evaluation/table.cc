@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "evaluation/evaluate.h"
+#include "support/aligned_rows.h"
 
 namespace segue::evaluation {
 namespace {
@@ -34,17 +35,7 @@ std::string table(const Json& evaluation) {
       rows.back().push_back(system["metrics"].contains(columns[i]) ? number(system["metrics"][columns[i]], i == 0)
                                                                    : "-");
   }
-  std::vector<std::size_t> widths(rows[0].size(), 0);
-  for (const auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) line += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + "\n";
-  }
-  return text;
+  return aligned_rows(rows);
 }
 
 }  // namespace segue::evaluation

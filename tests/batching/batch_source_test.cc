@@ -340,5 +340,38 @@ TEST(BatchSource, RefusesWrongUse) {
   EXPECT_THROW(source.start(0, -1), std::invalid_argument);
 }
 
+// Inputs 0 .. 7 of one sequence, targets 1 .. 8: three of them an epoch, drawn anew, and in the end all of them.
+TEST(BatchSource, DrawsSoManyTargetsOfASequenceAnEpoch) {
+  const Dataset dataset = Dataset::in_memory({9, {0, 9}, {9}, {9}, {0, 1, 2, 3, 4, 5, 6, 7, 8}, {}});
+  BatchSourceOptions options;
+  options.targets_per_sequence = 3;
+  BatchSource source(dataset, options, 5);
+  std::set<std::int64_t> all;
+  for (std::int64_t epoch = 0; epoch < 30; ++epoch) {
+    EXPECT_EQ(source.n_targets(epoch), 3);
+    source.start(epoch);
+    Batch batch;
+    ASSERT_TRUE(source.next(batch));
+    EXPECT_EQ(batch.n_targets, 3);
+    const auto* target = batch.targets.const_data_ptr<std::int64_t>();
+    for (std::int64_t p = 0; p < batch.n_positions(); ++p) {
+      if (target[p] < 0) continue;
+      EXPECT_EQ(target[p], p + 1);
+      all.insert(target[p]);
+    }
+    EXPECT_FALSE(source.next(batch));
+  }
+  EXPECT_EQ(all.size(), 8U);
+}
+
+TEST(BatchSource, RewardsThatAreAllZeroAreRefused) {
+  EventsInMemory events{3, {0, 3}, {3}, {3}, {0, 1, 2}, {}};
+  events.rewards = {5, 0, 0};  // of the first event, which is no target
+  const Dataset dataset = Dataset::in_memory(std::move(events));
+  BatchSourceOptions options;
+  options.reward_weighting = true;
+  EXPECT_THROW(BatchSource(dataset, options, 5), DataError);
+}
+
 }  // namespace
 }  // namespace segue::batching
