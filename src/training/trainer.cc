@@ -32,6 +32,10 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 void check_columns(const Dataset& dataset, const TrainingOptions& options, const models::Model& model) {
   if (model.reads_example_age() && dataset.times_ms().empty())
     throw ConfigError("model.example_age needs the times of events: name their column in data.columns.time");
+  if (options.include_validation && dataset.n_trained_items() < dataset.n_items())
+    throw ConfigError(
+        "training.include_validation: validation events hold items that have no training event (data.items.untrained), "
+        "of which nothing may be learned; set one of the two to false");
   if (options.reward_weighting && dataset.rewards().empty())
     throw ConfigError("training.reward_weighting needs rewards: name their column in data.columns.reward");
 }
