@@ -169,7 +169,7 @@ class TwoTowerTest(unittest.TestCase):
         self.refused(CONFIGURATION, ["data.columns.reward"], "train", self.config, "data.columns.reward=")
         self.refused(CONFIGURATION, ["data.columns.time"], "train", self.config, "data.columns.time=", "data.split.kind=users")
         self.refused(CONFIGURATION, ["min_item_count"], "prepare", self.config, "data.filters.min_item_count=2")
-        self.refused(CONFIGURATION, ["include_validation", "untrained"], "train", self.config, "training.include_validation=true")
+        self.refused(CONFIGURATION, ["include_validation", "untrained"], "train", self.config, "--overwrite", "training.include_validation=true")
         self.refused(CONFIGURATION, ["user_layers"], "train", self.config, "model.user_layers=[0]")
         self.refused(CONFIGURATION, ["in_batch_negatives"], "train", self.config, "training.loss=cross_entropy")
         self.refused(CONFIGURATION, ["temperatur"], "train", self.config, "model.temperatur=1")
