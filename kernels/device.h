@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <stdexcept>
 
 namespace segue::kernels {
@@ -9,8 +10,11 @@ struct Device {
   enum class Kind { kReference, kCpu, kCuda };  ///< kReference: the scalar definition, for tests
 
   Kind kind = Kind::kCpu;
-  int n_threads = 1;       ///< CPU
-  void* stream = nullptr;  ///< a cudaStream_t; nullptr is the default stream
+  int n_threads = 1;          ///< CPU
+  void* stream = nullptr;     ///< a cudaStream_t of device `index`; nullptr is its default stream
+  int index = 0;              ///< CUDA: which device
+  void* workspace = nullptr;  ///< CUDA: memory of the device, on 256 bytes, in which calls of one stream may work
+  std::size_t workspace_bytes = 0;
 };
 
 /// The device is missing from this build or this machine, or it failed.

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "kernels/host_device.h"
+
 namespace segue::kernels {
 
 /// How the elements of item vectors are stored.
@@ -13,7 +15,9 @@ enum class DType {
 };
 
 /// Bytes of one element.
-constexpr std::int64_t bytes_of(DType dtype) { return dtype == DType::kFloat32 ? 4 : dtype == DType::kInt8 ? 1 : 2; }
+SEGUE_HOST_DEVICE constexpr std::int64_t bytes_of(DType dtype) {
+  return dtype == DType::kFloat32 ? 4 : dtype == DType::kInt8 ? 1 : 2;
+}
 const char* name_of(DType dtype);  ///< "float32", "bfloat16", "float16", "int8"
 
 struct BFloat16 {

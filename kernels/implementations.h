@@ -46,10 +46,11 @@ void score_all(MatrixView<const float> queries, const ItemMatrix& items, MatrixV
 
 namespace cuda {
 void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
-           MatrixView<float> scores, MatrixView<std::int32_t> rows, void* stream);
+           MatrixView<float> scores, MatrixView<std::int32_t> rows, const Device& device);
 void select_top_k(MatrixView<const float> scores, std::int64_t k, MatrixView<float> best,
-                  MatrixView<std::int32_t> columns, void* stream);
-void score_all(MatrixView<const float> queries, const ItemMatrix& items, MatrixView<float> scores, void* stream);
+                  MatrixView<std::int32_t> columns, const Device& device);
+void score_all(MatrixView<const float> queries, const ItemMatrix& items, MatrixView<float> scores,
+               const Device& device);
 }  // namespace cuda
 
 }  // namespace segue::kernels

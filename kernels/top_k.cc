@@ -81,7 +81,7 @@ void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemL
   switch (device.kind) {
     case Device::Kind::kReference: return reference::top_k(queries, items, excluded, k, scores, rows);
     case Device::Kind::kCpu: return cpu::top_k(queries, items, excluded, k, scores, rows, device.n_threads);
-    case Device::Kind::kCuda: return cuda::top_k(queries, items, excluded, k, scores, rows, device.stream);
+    case Device::Kind::kCuda: return cuda::top_k(queries, items, excluded, k, scores, rows, device);
   }
 }
 
@@ -97,7 +97,7 @@ void select_top_k(MatrixView<const float> scores, std::int64_t k, MatrixView<flo
   switch (device.kind) {
     case Device::Kind::kReference: return reference::select_top_k(scores, k, best, columns);
     case Device::Kind::kCpu: return cpu::select_top_k(scores, k, best, columns, device.n_threads);
-    case Device::Kind::kCuda: return cuda::select_top_k(scores, k, best, columns, device.stream);
+    case Device::Kind::kCuda: return cuda::select_top_k(scores, k, best, columns, device);
   }
 }
 
@@ -111,7 +111,7 @@ void score_all(MatrixView<const float> queries, const ItemMatrix& items, MatrixV
   switch (device.kind) {
     case Device::Kind::kReference: return reference::score_all(queries, items, scores);
     case Device::Kind::kCpu: return cpu::score_all(queries, items, scores, device.n_threads);
-    case Device::Kind::kCuda: return cuda::score_all(queries, items, scores, device.stream);
+    case Device::Kind::kCuda: return cuda::score_all(queries, items, scores, device);
   }
 }
 

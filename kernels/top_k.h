@@ -10,17 +10,21 @@
 
 namespace segue::kernels {
 
+struct CudaItems;
+
 inline constexpr float kMaskedScore = -std::numeric_limits<float>::infinity();  ///< hides an item; fills empty slots
 inline constexpr std::int32_t kNoItemRow = -1;                                  ///< the id in an empty slot
 
 /// Items to search, all on the device of the call. Rows below 2^31.
 struct ItemMatrix {
-  ItemVectors vectors;          ///< [n_items, dim] in any dtype, strided or dense; on CUDA float32, dense
+  ItemVectors vectors;          ///< [n_items, dim] in any dtype, strided or dense
   const float* bias = nullptr;  ///< [n_items], or nullptr for 0
   const std::uint32_t* allowed =
       nullptr;                      ///< bitset of [ceil(n_items / 32)] words, bit set = may be selected; nullptr: all
   const Int8Items* int8 = nullptr;  ///< a copy of vectors and bias that top_k() may scan first; the result is the same.
                                     ///< Not of int8 vectors
+  const CudaItems* cuda = nullptr;  ///< what make_cuda_items() made of vectors and bias: top_k() on CUDA may search by
+                                    ///< tensor cores, where it has a workspace; the result is the same
 };
 
 /// Short per-query lists, CSR: query q owns items[offsets[q] .. offsets[q+1]). offsets nullptr: no lists.

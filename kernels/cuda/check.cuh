@@ -5,7 +5,6 @@
 #include <string>
 
 #include "kernels/device.h"
-#include "kernels/item_vectors.h"
 
 namespace segue::kernels::cuda {
 
@@ -16,18 +15,26 @@ inline void check(cudaError_t code, const char* file, int line) {
                       cudaGetErrorString(code));
 }
 
-/// The one form of item vectors that the CUDA kernels read. DeviceFailure for any other.
-inline MatrixView<const float> dense_float32(const ItemVectors& vectors) {
-  if (vectors.dtype != DType::kFloat32)
-    throw DeviceFailure(std::string("the CUDA kernels read float32 items, not ") + name_of(vectors.dtype) +
-                        ": convert them, or choose the CPU");
-  if (vectors.stride() != vectors.n_cols)
-    throw DeviceFailure("the CUDA kernels read dense items, and these have a row stride of " +
-                        std::to_string(vectors.stride()) + " for " + std::to_string(vectors.n_cols) +
-                        " dimensions: copy them together, or choose the CPU");
-  return {static_cast<const float*>(vectors.data), vectors.n_rows, vectors.n_cols};
-}
+#define SEGUE_CUDA_CHECK(expression) ::segue::kernels::cuda::check((expression), __FILE__, __LINE__)
+
+/// Makes the device of a call the current one for as long as it lives.
+class DeviceGuard {
+ public:
+  explicit DeviceGuard(const Device& device) : DeviceGuard(device.index) {}
+  explicit DeviceGuard(int index) {
+    SEGUE_CUDA_CHECK(cudaGetDevice(&before_));
+    changed_ = index != before_;
+    if (changed_) SEGUE_CUDA_CHECK(cudaSetDevice(index));
+  }
+  ~DeviceGuard() {
+    if (changed_) (void)cudaSetDevice(before_);
+  }
+  DeviceGuard(const DeviceGuard&) = delete;
+  DeviceGuard& operator=(const DeviceGuard&) = delete;
+
+ private:
+  int before_ = 0;
+  bool changed_ = false;
+};
 
 }  // namespace segue::kernels::cuda
-
-#define SEGUE_CUDA_CHECK(expression) ::segue::kernels::cuda::check((expression), __FILE__, __LINE__)

@@ -1,143 +1,128 @@
-// Top-k, the plain form: one block a query.
-//
-// The block goes over the items once, kThreads at a time, a thread an item. A key that beats the k-th best so far goes
-// to a buffer in shared memory; a full buffer is sorted and cut back to its best. On shuffled scores few pass and sorts
-// are rare; the worst case, scores that rise along the rows, sorts once in four reads.
-//
-// The buffer keeps kPassKeys; a longer list is made in passes, each taking the best keys below the last one of the pass
-// before, with no workspace and no limit on k. Nothing is allocated and nothing waits for the host.
+// The entries on CUDA: which form serves, and in how many parts.
 
-#include <cub/block/block_radix_sort.cuh>
+#include <algorithm>
+#include <optional>
+#include <stdexcept>
 
 #include "kernels/cuda/check.cuh"
+#include "kernels/cuda/fused_top_k.h"
+#include "kernels/cuda/nominators.cuh"
+#include "kernels/cuda/plain_top_k.cuh"
+#include "kernels/cuda/score.cuh"
 #include "kernels/implementations.h"
-#include "kernels/sortable_key.h"
 
-namespace segue::kernels::cuda {
+namespace segue::kernels {
 namespace {
 
-constexpr int kThreads = 256;
-constexpr int kKeysPerThread = 8;
-constexpr int kBufferKeys = kThreads * kKeysPerThread;
-constexpr int kPassKeys = 1024;
-static_assert(kPassKeys + kThreads <= kBufferKeys, "the best keys and one read must fit together");
+constexpr std::int64_t kMostAtOnce = 8192;  // queries; more of them fill the device no better
+constexpr std::int64_t kRowAlignment = 16;
 
-using BlockSort = cub::BlockRadixSort<SortableKey, kThreads, kKeysPerThread>;
-
-struct SharedMemory {
-  typename BlockSort::TempStorage sort;
-  SortableKey buffer[kBufferKeys];  // the best n_kept keys, then candidates in any order, then empty keys
-  int n_used;
-};
-
-/// Sorts the buffer, keeps its best `n_kept` keys and empties the rest. Starts and ends on a barrier.
-__device__ void keep_best(SharedMemory& shared, int n_kept) {
-  __syncthreads();
-  SortableKey keys[kKeysPerThread];
-  for (int i = 0; i < kKeysPerThread; ++i) keys[i] = shared.buffer[i * kThreads + static_cast<int>(threadIdx.x)];
-  BlockSort(shared.sort).SortDescendingBlockedToStriped(keys);
-  for (int i = 0; i < kKeysPerThread; ++i) {
-    const int rank = i * kThreads + static_cast<int>(threadIdx.x);
-    shared.buffer[rank] = rank < n_kept ? keys[i] : kEmptyKey;
-  }
-  if (threadIdx.x == 0) shared.n_used = n_kept;
-  __syncthreads();
+cuda::DeviceFacts facts_of_current_device() {
+  int device = 0;
+  int n_processors = 0;
+  int shared_bytes = 0;
+  SEGUE_CUDA_CHECK(cudaGetDevice(&device));
+  SEGUE_CUDA_CHECK(cudaDeviceGetAttribute(&n_processors, cudaDevAttrMultiProcessorCount, device));
+  SEGUE_CUDA_CHECK(cudaDeviceGetAttribute(&shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
+  return {n_processors, static_cast<std::size_t>(shared_bytes)};
 }
 
-/// Scores by the definition, from vectors.
-struct VectorScores {
-  MatrixView<const float> queries, vectors;
-  const float* bias;
-  const std::uint32_t* allowed;
-  ItemLists excluded;
+std::size_t aligned(std::int64_t n_bytes) { return static_cast<std::size_t>((n_bytes + 255) / 256 * 256); }
 
-  __device__ std::int64_t n_columns() const { return vectors.n_rows; }
-  __device__ float operator()(std::int64_t query, std::int64_t item) const {
-    if (!is_allowed(allowed, item)) return kMaskedScore;
-    const float* query_vector = queries.row(query);
-    const float* item_vector = vectors.row(item);
-    float score = bias == nullptr ? 0.0F : bias[item];
-    for (std::int64_t i = 0; i < queries.n_cols; ++i) score = fmaf(query_vector[i], item_vector[i], score);
-    return score;
-  }
-  __device__ bool is_excluded(std::int64_t query, std::int64_t item) const {
-    if (excluded.offsets == nullptr) return false;
-    for (std::int64_t i = excluded.offsets[query]; i < excluded.offsets[query + 1]; ++i) {
-      if (excluded.items[i] == item) return true;
-    }
-    return false;
-  }
-};
-
-/// Scores that are there already.
-struct GivenScores {
-  MatrixView<const float> scores;
-
-  __device__ std::int64_t n_columns() const { return scores.n_cols; }
-  __device__ float operator()(std::int64_t row, std::int64_t column) const { return scores.row(row)[column]; }
-  __device__ bool is_excluded(std::int64_t, std::int64_t) const { return false; }
-};
-
-template <class Scores>
-__global__ void __launch_bounds__(kThreads)
-    top_k_kernel(Scores scores, std::int64_t k, MatrixView<float> best, MatrixView<std::int32_t> rows) {
-  __shared__ SharedMemory shared;
-  const std::int64_t query = blockIdx.x;
-  const std::int64_t n_columns = scores.n_columns();
-  SortableKey limit = ~SortableKey{0};  // keys of this pass lie below it
-
-  for (std::int64_t first_slot = 0; first_slot < k; first_slot += kPassKeys) {
-    const int n_kept = static_cast<int>(k - first_slot < kPassKeys ? k - first_slot : kPassKeys);
-    for (int i = static_cast<int>(threadIdx.x); i < kBufferKeys; i += kThreads) shared.buffer[i] = kEmptyKey;
-    if (threadIdx.x == 0) shared.n_used = n_kept;
-    __syncthreads();
-
-    SortableKey worst_kept = kEmptyKey;
-    int n_used = n_kept;  // every thread's own copy of shared.n_used, so that all take the same branch
-    // After a pass that found fewer keys than it could keep, `limit` is empty and nothing is left to find.
-    for (std::int64_t start = 0; start < n_columns && limit != kEmptyKey; start += kThreads) {
-      const std::int64_t column = start + threadIdx.x;
-      const SortableKey key =
-          column < n_columns ? make_key(scores(query, column), static_cast<std::uint32_t>(column)) : kEmptyKey;
-      const bool passes = key > worst_kept && key < limit && !scores.is_excluded(query, column);
-      if (passes) shared.buffer[atomicAdd(&shared.n_used, 1)] = key;
-      n_used += __syncthreads_count(passes);
-      if (n_used + kThreads > kBufferKeys) {
-        keep_best(shared, n_kept);
-        worst_kept = shared.buffer[n_kept - 1];
-        n_used = n_kept;
-      }
-    }
-    keep_best(shared, n_kept);
-
-    for (int i = static_cast<int>(threadIdx.x); i < n_kept; i += kThreads) {
-      best.row(query)[first_slot + i] = score_of(shared.buffer[i]);
-      rows.row(query)[first_slot + i] = row_of(shared.buffer[i]);
-    }
-    limit = shared.buffer[n_kept - 1];
-    __syncthreads();
-  }
+bool serve_themselves(const ItemMatrix& items, DType nominators) {
+  return nominators == items.vectors.dtype && cuda::rows_are_aligned(cuda::DeviceVectors(items.vectors)) &&
+         items.vectors.n_cols * bytes_of(nominators) % kRowAlignment == 0 &&
+         items.vectors.stride() == items.vectors.n_cols;
 }
 
-template <class Scores>
-void launch(const Scores& scores, std::int64_t n_queries, std::int64_t k, MatrixView<float> best,
-            MatrixView<std::int32_t> rows, void* stream) {
-  top_k_kernel<<<static_cast<unsigned>(n_queries), kThreads, 0, static_cast<cudaStream_t>(stream)>>>(scores, k, best,
-                                                                                                     rows);
-  SEGUE_CUDA_CHECK(cudaGetLastError());
+std::int64_t padded_row_bytes(const ItemMatrix& items, DType nominators) {
+  return (items.vectors.n_cols * bytes_of(nominators) + kRowAlignment - 1) / kRowAlignment * kRowAlignment;
+}
+
+std::int64_t n_tiles_of(const ItemMatrix& items) {
+  return (items.vectors.n_rows + kCudaTileItems - 1) / kCudaTileItems;
+}
+
+}  // namespace
+
+std::size_t cuda_items_bytes(const ItemMatrix& items, DType nominators) {
+  const std::int64_t n_items = items.vectors.n_rows;
+  const bool scaled = nominators == DType::kInt8 && items.vectors.dtype != DType::kInt8;
+  return aligned(n_tiles_of(items) * static_cast<std::int64_t>(sizeof(CudaTile))) +
+         (scaled ? aligned(n_items * static_cast<std::int64_t>(sizeof(float))) : 0) +
+         (serve_themselves(items, nominators) ? 0 : aligned(n_items * padded_row_bytes(items, nominators)));
+}
+
+CudaItems make_cuda_items(const ItemMatrix& items, DType nominators, void* memory, const Device& device) {
+  require_well_formed(items.vectors, "make_cuda_items");
+  if (!can_nominate(nominators, items.vectors.dtype))
+    throw std::invalid_argument(std::string("make_cuda_items: ") + name_of(nominators) + " nominates no " +
+                                name_of(items.vectors.dtype) + " items");
+  const cuda::DeviceGuard guard(device);
+  const std::int64_t n_items = items.vectors.n_rows;
+  CudaItems made;
+  made.n_items = n_items;
+  made.dim = items.vectors.n_cols;
+  made.nominators = nominators;
+  made.row_bytes = padded_row_bytes(items, nominators);
+  auto* at = static_cast<char*>(memory);
+  made.tiles = reinterpret_cast<const CudaTile*>(at);
+  at += aligned(n_tiles_of(items) * static_cast<std::int64_t>(sizeof(CudaTile)));
+  made.scales = items.vectors.scales;
+  if (nominators == DType::kInt8 && items.vectors.dtype != DType::kInt8) {
+    made.scales = reinterpret_cast<const float*>(at);
+    at += aligned(n_items * static_cast<std::int64_t>(sizeof(float)));
+  }
+  const bool copies = !serve_themselves(items, nominators);
+  made.rows = copies ? at : items.vectors.data;
+  if (n_items > 0) cuda::nominate_items(items, made, copies, static_cast<cudaStream_t>(device.stream));
+  return made;
+}
+
+std::size_t top_k_workspace_bytes(std::int64_t n_queries, const ItemMatrix& items, std::int64_t k,
+                                  const Device& device) {
+  if (items.cuda == nullptr || n_queries == 0) return 0;
+  const cuda::DeviceGuard guard(device);
+  const auto plan = cuda::plan_fused(std::min(n_queries, kMostAtOnce), *items.cuda, k, facts_of_current_device());
+  return plan ? plan->workspace_bytes() : 0;
+}
+
+namespace cuda {
+namespace {
+
+/// The plan for as many queries at once as the workspace has room for.
+std::optional<FusedPlan> plan_within(std::int64_t n_queries, const ItemMatrix& items, std::int64_t k,
+                                     std::size_t workspace_bytes) {
+  const DeviceFacts facts = facts_of_current_device();
+  for (std::int64_t n = std::min(n_queries, kMostAtOnce);; n = (n + 1) / 2) {
+    const auto plan = plan_fused(n, *items.cuda, k, facts);
+    if (!plan || plan->workspace_bytes() <= workspace_bytes) return plan;
+    if (n == 1) return std::nullopt;
+  }
 }
 
 }  // namespace
 
 void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
-           MatrixView<float> scores, MatrixView<std::int32_t> rows, void* stream) {
-  launch(VectorScores{queries, dense_float32(items.vectors), items.bias, items.allowed, excluded}, queries.n_rows, k,
-         scores, rows, stream);
+           MatrixView<float> scores, MatrixView<std::int32_t> rows, const Device& device) {
+  const DeviceGuard guard(device);
+  std::optional<FusedPlan> plan;
+  if (items.cuda != nullptr && device.workspace != nullptr)
+    plan = plan_within(queries.n_rows, items, k, device.workspace_bytes);
+  if (!plan) {
+    plain_top_k(queries, items, excluded, nullptr, k, scores, rows, static_cast<cudaStream_t>(device.stream));
+    return;
+  }
+  const std::int64_t at_once = plan->n_queries;
+  for (std::int64_t first = 0; first < queries.n_rows; first += at_once) {
+    const std::int64_t n = std::min(at_once, queries.n_rows - first);
+    if (n < at_once) plan = plan_within(n, items, k, device.workspace_bytes);
+    const ItemLists of_part =
+        excluded.offsets == nullptr ? excluded : ItemLists{excluded.offsets + first, excluded.items};
+    fused_top_k(*plan, {queries.row(first), n, queries.n_cols}, items, of_part, {scores.row(first), n, k},
+                {rows.row(first), n, k}, device.workspace, device.stream);
+  }
 }
 
-void select_top_k(MatrixView<const float> scores, std::int64_t k, MatrixView<float> best,
-                  MatrixView<std::int32_t> columns, void* stream) {
-  launch(GivenScores{scores}, scores.n_rows, k, best, columns, stream);
-}
-
-}  // namespace segue::kernels::cuda
+}  // namespace cuda
+}  // namespace segue::kernels

@@ -1,5 +1,6 @@
 // Stands in for every CUDA implementation in a build without CUDA.
 
+#include "kernels/cuda_items.h"
 #include "kernels/device_memory.h"
 #include "kernels/implementations.h"
 
@@ -20,16 +21,22 @@ void copy_to_device(void*, const void*, std::size_t) { fail(); }
 void copy_from_device(void*, const void*, std::size_t) { fail(); }
 void wait_for_device() { fail(); }
 
+std::size_t cuda_items_bytes(const ItemMatrix&, DType) { fail(); }
+CudaItems make_cuda_items(const ItemMatrix&, DType, void*, const Device&) { fail(); }
+std::size_t top_k_workspace_bytes(std::int64_t, const ItemMatrix&, std::int64_t, const Device&) { fail(); }
+
 namespace cuda {
 
 void top_k(MatrixView<const float>, const ItemMatrix&, const ItemLists&, std::int64_t, MatrixView<float>,
-           MatrixView<std::int32_t>, void*) {
+           MatrixView<std::int32_t>, const Device&) {
   fail();
 }
 
-void select_top_k(MatrixView<const float>, std::int64_t, MatrixView<float>, MatrixView<std::int32_t>, void*) { fail(); }
+void select_top_k(MatrixView<const float>, std::int64_t, MatrixView<float>, MatrixView<std::int32_t>, const Device&) {
+  fail();
+}
 
-void score_all(MatrixView<const float>, const ItemMatrix&, MatrixView<float>, void*) { fail(); }
+void score_all(MatrixView<const float>, const ItemMatrix&, MatrixView<float>, const Device&) { fail(); }
 
 }  // namespace cuda
 }  // namespace segue::kernels

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "kernels/cuda/nominators.cuh"
+#include "kernels/top_k.h"
+
+namespace segue::kernels::cuda {
+
+/// How many of a sample of every `step`-th item must lie above a threshold, for `k` of all items to lie above it too
+/// but with a chance of 6e-5. The best 16 r or so of all items then do.
+SEGUE_HOST_DEVICE inline std::int64_t sample_rank(std::int64_t k, std::int64_t step) {
+  const double expected = static_cast<double>(k) / static_cast<double>(step);
+  return static_cast<std::int64_t>(ceil(expected + 5 * sqrt(expected) + 1));
+}
+
+/// For each query the sample_rank()-th best of its maxima, of so many items as it has excluded more: thresholds, [n],
+/// as it is, and in bounds less what the scan's arithmetic may round off. -inf where there are not so many.
+void choose_thresholds(MatrixView<const float> maxima, const ItemLists& excluded, std::int64_t k, std::int64_t step,
+                       float* thresholds, QueryBound* bounds, cudaStream_t stream);
+
+/// What a scan left of a batch of queries.
+struct Candidates {
+  const float* thresholds = nullptr;     ///< [n_queries]; items that are no candidates score less
+  const std::int32_t* counts = nullptr;  ///< [n_queries]
+  const std::int32_t* items = nullptr;   ///< [n_queries, capacity]
+  std::int64_t capacity = 0;             ///< a power of two
+  const void* levels = nullptr;          ///< of int8 items: [., row_bytes] levels of the queries
+  std::int64_t row_bytes = 0;
+  const QueryBound* bounds = nullptr;  ///< their scales
+};
+
+/// Shared memory of a block of finish().
+std::size_t finish_shared_bytes(std::int64_t capacity, std::int64_t dim);
+
+/// Scores the candidates by the definition and writes the best k of each query.
+/// @param unfinished  [n_queries] becomes 1 where that is not certain: more candidates than there was room for, or
+/// fewer
+///                    than k of them reach the threshold; the query's list is not written then, else it becomes 0
+void finish(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded,
+            const Candidates& candidates, std::int64_t k, MatrixView<float> scores, MatrixView<std::int32_t> rows,
+            std::int32_t* unfinished, cudaStream_t stream);
+
+}  // namespace segue::kernels::cuda

@@ -1,0 +1,179 @@
+// Top-k by tensor cores: scores are never written to memory.
+//
+//   nominate   queries become nominators: bfloat16, float16, tf32 or int8, with the bound of what that leaves off
+//   sample     a scan of every 16th item or so keeps the best score of each of some hundred buckets
+//   threshold  the r-th best of them is what about 16 r of all items reach, and k of them nearly surely
+//   scan       of all items: those that may reach the threshold become candidates, a few hundred a query
+//   finish     candidates are scored by the definition and sorted; a count tells whether all k are certain
+//   plain      always enqueued; a block whose query is finished leaves at once
+//
+// Items that are no candidates score less than the threshold, by the bound; so the list is exact as soon as k
+// candidates reach it, whatever the threshold is and whatever order the candidates came in.
+
+#include <algorithm>
+
+#include "kernels/cuda/check.cuh"
+#include "kernels/cuda/finish.cuh"
+#include "kernels/cuda/fused_top_k.h"
+#include "kernels/cuda/plain_top_k.cuh"
+#include "kernels/cuda/scan.cuh"
+
+namespace segue::kernels::cuda {
+namespace {
+
+constexpr std::int64_t kMaxSampleStep = 16;
+constexpr std::int64_t kBucketsPerRank = 16;      // wanted, so that few buckets hold two of the best
+constexpr std::int64_t kLeastBucketsPerRank = 4;  // with fewer the threshold lies too low
+constexpr std::int64_t kLeastCapacity = 1024;
+constexpr std::int64_t kMostCapacity = 8192;         // 64 KB of keys
+constexpr std::int64_t kLeastSelectivity = 8;        // candidates are at most this part of the items
+constexpr std::int64_t kMaxBlocksOfQueries = 65535;  // of a grid along y
+constexpr std::size_t kAlignment = 256;
+
+/// Hands out parts of the workspace, each on kAlignment.
+class Layout {
+ public:
+  explicit Layout(void* memory) : memory_(static_cast<char*>(memory)) {}
+  template <class T>
+  T* take(std::int64_t n) {
+    T* part = memory_ == nullptr ? nullptr : reinterpret_cast<T*>(memory_ + bytes_);
+    bytes_ += (static_cast<std::size_t>(n) * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
+    return part;
+  }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+ private:
+  char* memory_;
+  std::size_t bytes_ = 0;
+};
+
+struct Workspace {
+  Workspace(const FusedPlan& plan, Layout layout)
+      : rows(layout.take<char>(plan.n_padded() * plan.row_bytes)),
+        bounds(layout.take<QueryBound>(plan.n_padded())),
+        thresholds(layout.take<float>(plan.n_queries)),
+        counts(layout.take<std::int32_t>(plan.n_queries)),
+        unfinished(layout.take<std::int32_t>(plan.n_queries)),
+        maxima(layout.take<float>(plan.n_queries * plan.n_buckets)),
+        candidates(layout.take<std::int32_t>(plan.n_queries * plan.capacity)),
+        bytes(layout.bytes()) {}
+
+  char* rows;
+  QueryBound* bounds;
+  float* thresholds;
+  std::int32_t* counts;
+  std::int32_t* unfinished;
+  float* maxima;
+  std::int32_t* candidates;
+  std::size_t bytes;
+};
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+/// Chooses the sample: the rarest that leaves enough buckets.
+bool plan_sample(std::int64_t n_items, const DeviceFacts& facts, FusedPlan& plan) {
+  const std::int64_t per_tile = scan_buckets_per_tile(plan.block_queries);
+  const std::int64_t n_query_blocks = plan.n_padded() / plan.block_queries;
+  for (plan.sample_step = kMaxSampleStep; plan.sample_step >= 1; plan.sample_step /= 2) {
+    const std::int64_t rank = sample_rank(plan.k, plan.sample_step);
+    const std::int64_t n_candidates = rank * plan.sample_step;
+    plan.n_sample_tiles = ceil_div(ceil_div(n_items, plan.sample_step), kCudaTileItems);
+    if (plan.n_sample_tiles * per_tile < kLeastBucketsPerRank * rank) continue;
+    if (n_candidates * kLeastSelectivity > n_items) continue;
+    plan.capacity = kLeastCapacity;
+    while (plan.capacity < 2 * n_candidates) plan.capacity *= 2;
+    if (plan.capacity > kMostCapacity) return false;
+    plan.n_sample_splits = std::clamp<std::int64_t>(facts.n_processors / n_query_blocks, 1, plan.n_sample_tiles);
+    plan.tiles_per_bucket =
+        static_cast<int>(std::clamp<std::int64_t>(plan.n_sample_tiles * per_tile / (kBucketsPerRank * rank), 1,
+                                                  ceil_div(plan.n_sample_tiles, plan.n_sample_splits)));
+    plan.n_buckets = scan_buckets(plan.block_queries, plan.n_sample_tiles, plan.n_sample_splits, plan.tiles_per_bucket);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::size_t FusedPlan::workspace_bytes() const { return Workspace(*this, Layout(nullptr)).bytes; }
+
+std::optional<FusedPlan> plan_fused(std::int64_t n_queries, const CudaItems& items, std::int64_t k,
+                                    const DeviceFacts& facts) {
+  FusedPlan plan;
+  plan.nominators = items.nominators;
+  plan.n_queries = n_queries;
+  plan.k = k;
+  plan.row_bytes = items.row_bytes;
+  for (const std::int64_t block_queries : kScanQueries) {
+    if (scan_shared_bytes(block_queries, items.row_bytes) > facts.shared_bytes) break;
+    plan.block_queries = block_queries;
+    if (block_queries >= n_queries) break;
+  }
+  if (plan.block_queries == 0 || plan.n_padded() / plan.block_queries > kMaxBlocksOfQueries) return std::nullopt;
+  if (!plan_sample(items.n_items, facts, plan)) return std::nullopt;
+  if (finish_shared_bytes(plan.capacity, items.dim) > facts.shared_bytes) return std::nullopt;
+  const std::int64_t n_slots =
+      facts.n_processors * std::max(1, scan_blocks_per_processor(plan.nominators, plan.block_queries, plan.row_bytes));
+  plan.n_splits = std::clamp<std::int64_t>(n_slots / (plan.n_padded() / plan.block_queries), 1,
+                                           ceil_div(items.n_items, kCudaTileItems));
+  return plan;
+}
+
+void fused_top_k(const FusedPlan& plan, MatrixView<const float> queries, const ItemMatrix& items,
+                 const ItemLists& excluded, MatrixView<float> scores, MatrixView<std::int32_t> rows, void* workspace,
+                 void* stream, const std::int32_t** unfinished) {
+  auto* const on = static_cast<cudaStream_t>(stream);
+  const CudaItems& nominators = *items.cuda;
+  const Workspace work(plan, Layout(workspace));
+  const bool exact = items.vectors.dtype == DType::kInt8;
+  nominate_queries(queries, plan.n_padded(), plan.nominators, exact, plan.row_bytes, work.rows, work.bounds, on);
+
+  Scan sample;
+  sample.nominators = plan.nominators;
+  sample.block_queries = plan.block_queries;
+  sample.n_queries = plan.n_queries;
+  sample.queries = work.rows;
+  sample.bounds = work.bounds;
+  sample.items = static_cast<const char*>(nominators.rows);
+  sample.n_items = nominators.n_items;
+  sample.row_bytes = plan.row_bytes;
+  sample.scales = nominators.scales;
+  sample.bias = items.bias;
+  sample.tiles = nominators.tiles;
+  sample.allowed = items.allowed;
+  Scan all = sample;
+
+  sample.first_row = plan.sample_step / 2;
+  sample.row_step = plan.sample_step;
+  sample.n_tiles = plan.n_sample_tiles;
+  sample.n_splits = plan.n_sample_splits;
+  sample.maxima = work.maxima;
+  sample.n_buckets = plan.n_buckets;
+  sample.tiles_per_bucket = plan.tiles_per_bucket;
+  scan(sample, on);
+  choose_thresholds({work.maxima, plan.n_queries, plan.n_buckets}, excluded, plan.k, plan.sample_step, work.thresholds,
+                    work.bounds, on);
+
+  all.n_tiles = ceil_div(nominators.n_items, kCudaTileItems);
+  all.n_splits = plan.n_splits;
+  all.counts = work.counts;
+  all.candidates = work.candidates;
+  all.capacity = plan.capacity;
+  SEGUE_CUDA_CHECK(
+      cudaMemsetAsync(work.counts, 0, static_cast<std::size_t>(plan.n_queries) * sizeof(std::int32_t), on));
+  scan(all, on);
+
+  Candidates candidates;
+  candidates.thresholds = work.thresholds;
+  candidates.counts = work.counts;
+  candidates.items = work.candidates;
+  candidates.capacity = plan.capacity;
+  candidates.levels = work.rows;
+  candidates.row_bytes = plan.row_bytes;
+  candidates.bounds = work.bounds;
+  finish(queries, items, excluded, candidates, plan.k, scores, rows, work.unfinished, on);
+  plain_top_k(queries, items, excluded, work.unfinished, plan.k, scores, rows, on);
+  if (unfinished != nullptr) *unfinished = work.unfinished;
+}
+
+}  // namespace segue::kernels::cuda

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "kernels/top_k.h"
+
+namespace segue::kernels::cuda {
+
+/// Whether a query's list holds `item`. Cost: the list is read; lists are short.
+__device__ inline bool is_excluded(const ItemLists& excluded, std::int64_t query, std::int64_t item) {
+  if (excluded.offsets == nullptr) return false;
+  for (std::int64_t i = excluded.offsets[query]; i < excluded.offsets[query + 1]; ++i) {
+    if (excluded.items[i] == item) return true;
+  }
+  return false;
+}
+
+/// top_k() one block a query, which scores every item by the definition: any dtype, stride and k, no workspace.
+/// @param wanted  [n_queries] on the device: queries with 0 are left alone; nullptr: none are
+void plain_top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded,
+                 const std::int32_t* wanted, std::int64_t k, MatrixView<float> scores, MatrixView<std::int32_t> rows,
+                 cudaStream_t stream);
+
+}  // namespace segue::kernels::cuda

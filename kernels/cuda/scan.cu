@@ -1,0 +1,62 @@
+#include "kernels/cuda/scan.cuh"
+
+#include "kernels/cuda/check.cuh"
+#include "kernels/cuda/scan_shared.cuh"
+
+namespace segue::kernels::cuda {
+namespace {
+
+ScanKernel kernel_of(DType nominators, std::int64_t block_queries, bool samples) {
+  switch (nominators) {
+    case DType::kBFloat16: return scan_kernel_of<DType::kBFloat16>(block_queries, samples);
+    case DType::kFloat16: return scan_kernel_of<DType::kFloat16>(block_queries, samples);
+    case DType::kInt8: return scan_kernel_of<DType::kInt8>(block_queries, samples);
+    case DType::kFloat32: break;
+  }
+  return scan_kernel_of<DType::kFloat32>(block_queries, samples);
+}
+
+/// Lets a kernel have more than the 48 KB that any may have.
+void allow_shared_memory(ScanKernel kernel, std::size_t n_bytes) {
+  SEGUE_CUDA_CHECK(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
+                                        cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(n_bytes)));
+}
+
+}  // namespace
+
+std::size_t scan_shared_bytes(std::int64_t block_queries, std::int64_t row_bytes) {
+  const std::int64_t n_slices = (row_bytes + kSliceBytes - 1) / kSliceBytes;
+  return sizeof(ScanShared) + static_cast<std::size_t>(block_queries) * sizeof(QueryBound) +
+         static_cast<std::size_t>(block_queries * n_slices * kSliceBytes);
+}
+
+std::int64_t scan_buckets_per_tile(std::int64_t block_queries) {
+  return kScanWarps / scan_query_warps(block_queries) * 4;
+}
+
+std::int64_t scan_buckets(std::int64_t block_queries, std::int64_t n_tiles, std::int64_t n_splits,
+                          std::int64_t tiles_per_bucket) {
+  const std::int64_t most_tiles = (n_tiles + n_splits - 1) / n_splits;  // of a block
+  return (most_tiles + tiles_per_bucket - 1) / tiles_per_bucket * n_splits * scan_buckets_per_tile(block_queries);
+}
+
+int scan_blocks_per_processor(DType nominators, std::int64_t block_queries, std::int64_t row_bytes) {
+  const ScanKernel kernel = kernel_of(nominators, block_queries, false);
+  const std::size_t shared_bytes = scan_shared_bytes(block_queries, row_bytes);
+  allow_shared_memory(kernel, shared_bytes);
+  int n_blocks = 0;
+  SEGUE_CUDA_CHECK(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&n_blocks, reinterpret_cast<const void*>(kernel),
+                                                                 kScanThreads, shared_bytes));
+  return n_blocks;
+}
+
+void scan(const Scan& scan, cudaStream_t stream) {
+  const ScanKernel kernel = kernel_of(scan.nominators, scan.block_queries, scan.maxima != nullptr);
+  const std::size_t shared_bytes = scan_shared_bytes(scan.block_queries, scan.row_bytes);
+  allow_shared_memory(kernel, shared_bytes);
+  const dim3 grid(static_cast<unsigned>(scan.n_splits), static_cast<unsigned>(scan.n_query_blocks()));
+  kernel<<<grid, kScanThreads, shared_bytes, stream>>>(scan);
+  SEGUE_CUDA_CHECK(cudaGetLastError());
+}
+
+}  // namespace segue::kernels::cuda

@@ -1,0 +1,7 @@
+#include "kernels/cuda/scan_kernel.cuh"
+
+namespace segue::kernels::cuda {
+
+template ScanKernel scan_kernel_of<DType::kFloat32>(std::int64_t, bool);
+
+}  // namespace segue::kernels::cuda
