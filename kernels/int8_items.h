@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kernels/aligned_vector.h"
+#include "kernels/host_device.h"
 #include "kernels/item_vectors.h"
 
 namespace segue::kernels {
@@ -40,7 +41,7 @@ struct Int8Items {
   const float* bias = nullptr;           ///< [n_positions], or nullptr
   const Int8Block* blocks = nullptr;     ///< [n_blocks]
 
-  [[nodiscard]] std::int64_t panel_bytes() const { return (dim + 3) / 4 * 4 * kInt8PanelItems; }
+  [[nodiscard]] SEGUE_HOST_DEVICE std::int64_t panel_bytes() const { return (dim + 3) / 4 * 4 * kInt8PanelItems; }
 };
 
 /// Owns the arrays of an Int8Items.

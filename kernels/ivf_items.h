@@ -21,6 +21,7 @@ struct IvfItems {
                        ///< distance from it, by dimension; the bias is their mean bias
   const std::int64_t* first_blocks = nullptr;  ///< [n_lists + 1] where a list's blocks begin in `lists`
   Int8Items lists;                             ///< of the items
+  std::int64_t longest_list = 0;               ///< positions, of CUDA lists alone, where the host cannot look
 };
 
 /// Owns the arrays of an IvfItems.
@@ -28,7 +29,9 @@ struct IvfItemArrays {
   Int8ItemArrays promises, lists;
   std::vector<std::int64_t> first_blocks;
 
-  [[nodiscard]] IvfItems view() const { return {promises.n_items, promises.view(), first_blocks.data(), lists.view()}; }
+  [[nodiscard]] IvfItems view() const {
+    return {promises.n_items, promises.view(), first_blocks.data(), lists.view(), 0};
+  }
 };
 
 struct IvfOptions {
@@ -52,9 +55,20 @@ IvfItemArrays make_ivf_items(const ItemVectors& vectors, const float* bias, cons
 /// threads share the queries.
 /// @param items     what `ivf` was made of; its `int8` is not looked at
 /// @param n_probes  1 .. n_lists and beyond: then the result is that of top_k()
-/// @throws std::invalid_argument  as top_k, and n_probes < 1, lists of other items;  DeviceFailure  CUDA
+///
+/// On CUDA all pointers of `ivf` are of the device's memory, and the workspace of `device` is needed: with room for
+/// fewer queries than ivf_workspace_bytes() was asked for they are taken in parts.
+/// @throws std::invalid_argument  as top_k, and n_probes < 1, lists of other items;  DeviceFailure  as top_k, and no
+/// room for one query
 void ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const IvfItems& ivf, const ItemLists& excluded,
                std::int64_t k, std::int64_t n_probes, MatrixView<float> scores, MatrixView<std::int32_t> rows,
                const Device& device);
+
+/// Positions of the longest list; on the host.
+std::int64_t longest_list(const IvfItems& ivf);
+
+/// Device memory in which ivf_top_k() on CUDA searches so many queries at once.
+std::size_t ivf_workspace_bytes(std::int64_t n_queries, const ItemMatrix& items, const IvfItems& ivf, std::int64_t k,
+                                std::int64_t n_probes, const Device& device);
 
 }  // namespace segue::kernels

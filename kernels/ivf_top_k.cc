@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <string>
@@ -10,6 +11,14 @@ namespace segue::kernels {
 
 float query_norm(const float* query, std::int64_t dim) {
   return static_cast<float>(std::sqrt(squared_norm(query, dim)));
+}
+
+std::int64_t longest_list(const IvfItems& ivf) {
+  std::int64_t longest = 0;
+  for (std::int64_t list = 0; list < ivf.n_lists; ++list)
+    longest =
+        std::max(longest, ivf.lists.firsts[ivf.first_blocks[list + 1]] - ivf.lists.firsts[ivf.first_blocks[list]]);
+  return longest;
 }
 
 void ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const IvfItems& ivf, const ItemLists& excluded,
@@ -32,7 +41,7 @@ void ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const I
       return reference::ivf_top_k(queries, items, ivf, excluded, k, n_probes, scores, rows);
     case Device::Kind::kCpu:
       return cpu::ivf_top_k(queries, items, ivf, excluded, k, n_probes, scores, rows, device.n_threads);
-    case Device::Kind::kCuda: throw DeviceFailure(std::string(kEntry) + ": there are no CUDA kernels for lists yet");
+    case Device::Kind::kCuda: return cuda::ivf_top_k(queries, items, ivf, excluded, k, n_probes, scores, rows, device);
   }
 }
 

@@ -56,6 +56,7 @@ __global__ void __launch_bounds__(kThreads)
       __syncthreads();
     }
     threshold = score_of_ordered(prefix);
+    if (!(threshold > kMaskedScore)) threshold = kMaskedScore;  // of a bucket that nothing was put into
   }
   if (thread == 0) {
     thresholds[q] = threshold;

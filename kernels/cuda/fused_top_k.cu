@@ -17,6 +17,7 @@
 #include "kernels/cuda/fused_top_k.h"
 #include "kernels/cuda/plain_top_k.cuh"
 #include "kernels/cuda/scan.cuh"
+#include "kernels/cuda/workspace_layout.h"
 
 namespace segue::kernels::cuda {
 namespace {
@@ -28,27 +29,9 @@ constexpr std::int64_t kLeastCapacity = 1024;
 constexpr std::int64_t kMostCapacity = 8192;         // 64 KB of keys
 constexpr std::int64_t kLeastSelectivity = 8;        // candidates are at most this part of the items
 constexpr std::int64_t kMaxBlocksOfQueries = 65535;  // of a grid along y
-constexpr std::size_t kAlignment = 256;
-
-/// Hands out parts of the workspace, each on kAlignment.
-class Layout {
- public:
-  explicit Layout(void* memory) : memory_(static_cast<char*>(memory)) {}
-  template <class T>
-  T* take(std::int64_t n) {
-    T* part = memory_ == nullptr ? nullptr : reinterpret_cast<T*>(memory_ + bytes_);
-    bytes_ += (static_cast<std::size_t>(n) * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
-    return part;
-  }
-  [[nodiscard]] std::size_t bytes() const { return bytes_; }
-
- private:
-  char* memory_;
-  std::size_t bytes_ = 0;
-};
 
 struct Workspace {
-  Workspace(const FusedPlan& plan, Layout layout)
+  Workspace(const FusedPlan& plan, WorkspaceLayout layout)
       : rows(layout.take<char>(plan.n_padded() * plan.row_bytes)),
         bounds(layout.take<QueryBound>(plan.n_padded())),
         thresholds(layout.take<float>(plan.n_queries)),
@@ -95,7 +78,7 @@ bool plan_sample(std::int64_t n_items, const DeviceFacts& facts, FusedPlan& plan
 
 }  // namespace
 
-std::size_t FusedPlan::workspace_bytes() const { return Workspace(*this, Layout(nullptr)).bytes; }
+std::size_t FusedPlan::workspace_bytes() const { return Workspace(*this, WorkspaceLayout(nullptr)).bytes; }
 
 std::optional<FusedPlan> plan_fused(std::int64_t n_queries, const CudaItems& items, std::int64_t k,
                                     const DeviceFacts& facts) {
@@ -124,7 +107,7 @@ void fused_top_k(const FusedPlan& plan, MatrixView<const float> queries, const I
                  void* stream, const std::int32_t** unfinished) {
   auto* const on = static_cast<cudaStream_t>(stream);
   const CudaItems& nominators = *items.cuda;
-  const Workspace work(plan, Layout(workspace));
+  const Workspace work(plan, WorkspaceLayout(workspace));
   const bool exact = items.vectors.dtype == DType::kInt8;
   nominate_queries(queries, plan.n_padded(), plan.nominators, exact, plan.row_bytes, work.rows, work.bounds, on);
 

@@ -64,6 +64,7 @@ struct VectorScores {
   bool aligned;
 
   __device__ std::int64_t n_columns() const { return vectors.n_rows; }
+  __device__ std::int64_t row_at(std::int64_t, std::int64_t column) const { return column; }
 
   /// The query in the form that operator() reads, its levels in `levels`, [dim] in shared memory. For all threads of
   /// the block; ends on a barrier.
@@ -93,11 +94,28 @@ struct VectorScores {
   }
 };
 
+/// The same of the items in the lists that a query looks into. Columns are places of its lists, one list after another,
+/// each as long as the longest.
+template <DType kDType>
+struct ListScores : VectorScores<kDType> {
+  MatrixView<const std::int32_t> probes;
+  IvfItems ivf;
+
+  __device__ std::int64_t n_columns() const { return probes.n_cols * ivf.longest_list; }
+  __device__ std::int64_t row_at(std::int64_t query, std::int64_t column) const {
+    const std::int32_t list = probes.row(query)[column / ivf.longest_list];
+    if (list == kNoItemRow) return kNoItemRow;
+    const std::int64_t at = ivf.lists.firsts[ivf.first_blocks[list]] + column % ivf.longest_list;
+    return at < ivf.lists.firsts[ivf.first_blocks[list + 1]] ? ivf.lists.rows[at] : kNoItemRow;
+  }
+};
+
 /// Scores that are there already.
 struct GivenScores {
   MatrixView<const float> scores;
 
   __device__ std::int64_t n_columns() const { return scores.n_cols; }
+  __device__ std::int64_t row_at(std::int64_t, std::int64_t column) const { return column; }
   __device__ ScoredQuery query(std::int64_t, std::int8_t*, unsigned*) const { return {}; }
   __device__ float operator()(const ScoredQuery&, std::int64_t row, std::int64_t column) const {
     return scores.row(row)[column];
@@ -130,9 +148,10 @@ __global__ void __launch_bounds__(kThreads)
     // After a pass that found fewer keys than it could keep, `limit` is empty and nothing is left to find.
     for (std::int64_t start = 0; start < n_columns && limit != kEmptyKey; start += kThreads) {
       const std::int64_t column = start + threadIdx.x;
+      const std::int64_t row = column < n_columns ? scores.row_at(query, column) : kNoItemRow;
       const SortableKey key =
-          column < n_columns ? make_key(scores(scored, query, column), static_cast<std::uint32_t>(column)) : kEmptyKey;
-      const bool passes = key > worst_kept && key < limit && !scores.is_excluded(query, column);
+          row >= 0 ? make_key(scores(scored, query, row), static_cast<std::uint32_t>(row)) : kEmptyKey;
+      const bool passes = key > worst_kept && key < limit && !scores.is_excluded(query, row);
       if (passes) shared.buffer[atomicAdd(&shared.n_used, 1)] = key;
       n_used += __syncthreads_count(passes);
       if (n_used + kThreads > kBufferKeys) {
@@ -162,15 +181,34 @@ void launch(const Scores& scores, const std::int32_t* wanted, std::int64_t n_que
 
 }  // namespace
 
+namespace {
+
+template <DType kDType>
+VectorScores<kDType> vector_scores(MatrixView<const float> queries, const ItemMatrix& items,
+                                   const ItemLists& excluded) {
+  const DeviceVectors vectors(items.vectors);
+  return {queries, vectors, items.bias, items.allowed, excluded, rows_are_aligned(vectors)};
+}
+
+}  // namespace
+
 void plain_top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded,
                  const std::int32_t* wanted, std::int64_t k, MatrixView<float> scores, MatrixView<std::int32_t> rows,
                  cudaStream_t stream) {
-  const DeviceVectors vectors(items.vectors);
   for_dtype(items.vectors.dtype, [&](auto dtype) {
-    const VectorScores<decltype(dtype)::value> of_vectors{queries,       vectors,  items.bias,
-                                                          items.allowed, excluded, rows_are_aligned(vectors)};
-    launch(of_vectors, wanted, queries.n_rows, k,
+    launch(vector_scores<decltype(dtype)::value>(queries, items, excluded), wanted, queries.n_rows, k,
            items.vectors.dtype == DType::kInt8 ? static_cast<std::size_t>(queries.n_cols) : 0, scores, rows, stream);
+  });
+}
+
+void plain_ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const IvfItems& ivf,
+                     MatrixView<const std::int32_t> probes, const ItemLists& excluded, const std::int32_t* wanted,
+                     std::int64_t k, MatrixView<float> scores, MatrixView<std::int32_t> rows, cudaStream_t stream) {
+  for_dtype(items.vectors.dtype, [&](auto dtype) {
+    if constexpr (constexpr DType kDType = decltype(dtype)::value; kDType != DType::kInt8) {
+      launch(ListScores<kDType>{vector_scores<kDType>(queries, items, excluded), probes, ivf}, wanted, queries.n_rows,
+             k, 0, scores, rows, stream);
+    }
   });
 }
 

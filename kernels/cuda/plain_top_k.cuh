@@ -2,6 +2,7 @@
 
 #include <cuda_runtime.h>
 
+#include "kernels/ivf_items.h"
 #include "kernels/top_k.h"
 
 namespace segue::kernels::cuda {
@@ -20,5 +21,11 @@ __device__ inline bool is_excluded(const ItemLists& excluded, std::int64_t query
 void plain_top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded,
                  const std::int32_t* wanted, std::int64_t k, MatrixView<float> scores, MatrixView<std::int32_t> rows,
                  cudaStream_t stream);
+
+/// The same among the items of the lists that queries look into, [n_queries, n_probes]; kNoItemRow: no list. Of items
+/// that have lists, so not of int8 items.
+void plain_ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const IvfItems& ivf,
+                     MatrixView<const std::int32_t> probes, const ItemLists& excluded, const std::int32_t* wanted,
+                     std::int64_t k, MatrixView<float> scores, MatrixView<std::int32_t> rows, cudaStream_t stream);
 
 }  // namespace segue::kernels::cuda

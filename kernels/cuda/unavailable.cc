@@ -23,12 +23,21 @@ void wait_for_device() { fail(); }
 
 std::size_t cuda_items_bytes(const ItemMatrix&, DType) { fail(); }
 CudaItems make_cuda_items(const ItemMatrix&, DType, void*, const Device&) { fail(); }
+std::size_t ivf_workspace_bytes(std::int64_t, const ItemMatrix&, const IvfItems&, std::int64_t, std::int64_t,
+                                const Device&) {
+  fail();
+}
 std::size_t top_k_workspace_bytes(std::int64_t, const ItemMatrix&, std::int64_t, const Device&) { fail(); }
 
 namespace cuda {
 
 void top_k(MatrixView<const float>, const ItemMatrix&, const ItemLists&, std::int64_t, MatrixView<float>,
            MatrixView<std::int32_t>, const Device&) {
+  fail();
+}
+
+void ivf_top_k(MatrixView<const float>, const ItemMatrix&, const IvfItems&, const ItemLists&, std::int64_t,
+               std::int64_t, MatrixView<float>, MatrixView<std::int32_t>, const Device&) {
   fail();
 }
 
