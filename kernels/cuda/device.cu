@@ -15,9 +15,24 @@ int cuda_device_count() {
   return n_devices;
 }
 
+void use_device(int index) { SEGUE_CUDA_CHECK(cudaSetDevice(index)); }
+
+DeviceMemory device_memory() {
+  DeviceMemory memory;
+  SEGUE_CUDA_CHECK(cudaMemGetInfo(&memory.free, &memory.total));
+  return memory;
+}
+
 void* allocate_on_device(std::size_t n_bytes) {
   void* memory = nullptr;
-  SEGUE_CUDA_CHECK(cudaMalloc(&memory, n_bytes == 0 ? 1 : n_bytes));
+  const cudaError_t code = cudaMalloc(&memory, n_bytes == 0 ? 1 : n_bytes);
+  if (code == cudaErrorMemoryAllocation) {
+    (void)cudaGetLastError();  // memory may become free: the next call is none the worse for it
+    const DeviceMemory left = device_memory();
+    throw DeviceFailure("the CUDA device has no room for " + std::to_string(n_bytes) + " bytes more: " +
+                        std::to_string(left.free) + " of " + std::to_string(left.total) + " are free");
+  }
+  SEGUE_CUDA_CHECK(code);
   return memory;
 }
 

@@ -15,6 +15,8 @@ namespace {
 
 int cuda_device_count() { return 0; }
 
+void use_device(int) { fail(); }
+DeviceMemory device_memory() { fail(); }
 void* allocate_on_device(std::size_t) { fail(); }
 void free_on_device(void*) {}
 void copy_to_device(void*, const void*, std::size_t) { fail(); }

@@ -28,6 +28,7 @@ class DeviceArray {
     std::swap(data_, other.data_);
     return *this;
   }
+  [[nodiscard]] std::size_t n_bytes() const { return bytes_; }
   [[nodiscard]] T* data() const { return static_cast<T*>(data_); }
   void copy_to(T* values) const {
     if (data_ != nullptr) kernels::copy_from_device(values, data_, bytes_);

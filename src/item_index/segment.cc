@@ -104,8 +104,6 @@ void Segment::top_k(kernels::MatrixView<const float> queries, const std::uint32_
                     const kernels::ItemLists& excluded, std::int64_t k, std::int64_t probes,
                     kernels::MatrixView<float> scores, kernels::MatrixView<std::int32_t> rows,
                     const kernels::Device& device) const {
-  if (device.kind == kernels::Device::Kind::kCuda)
-    return top_k_on_device(queries, allowed, excluded, k, scores, rows, device);
   kernels::ItemMatrix items = items_;
   items.allowed = allowed;
   if (allowed != nullptr && probes > 0 && probes < n_lists()) {
@@ -114,48 +112,20 @@ void Segment::top_k(kernels::MatrixView<const float> queries, const std::uint32_
       probes = probes_under_filter(probes, n_lists(), static_cast<double>(n_left) / static_cast<double>(n_rows()),
                                    queries.n_rows);
   }
-  if (probes > 0 && probes < n_lists())
+  if (device.kind == kernels::Device::Kind::kCuda)
+    on_device(device.index).top_k(queries, allowed, excluded, k, probes, scores, rows, device);
+  else if (probes > 0 && probes < n_lists())
     kernels::ivf_top_k(queries, items, ivf_, excluded, k, probes, scores, rows, device);
   else
     kernels::top_k(queries, items, excluded, k, scores, rows, device);
 }
 
-kernels::ItemMatrix Segment::items_on_device() const {
-  const auto& vectors = items_.vectors;
-  if (vectors.dtype != kernels::DType::kFloat32)
-    throw kernels::DeviceFailure(std::string("the CUDA kernels search float32 vectors, and these are ") +
-                                 kernels::name_of(vectors.dtype) + ": choose the CPU");
-  {
-    // Not std::call_once: a copy fails by an exception where there is no device, and ThreadSanitizer loses count there.
-    const std::lock_guard lock(copying_);
-    if (device_vectors_.data() == nullptr) {
-      if (items_.bias != nullptr) device_bias_ = {items_.bias, vectors.n_rows};
-      device_vectors_ = {static_cast<const float*>(vectors.data), vectors.n_rows * vectors.n_cols};
-    }
-  }
-  kernels::ItemMatrix items;
-  items.vectors = {device_vectors_.data(), vectors.n_rows, vectors.n_cols};
-  items.bias = device_bias_.data();
-  return items;
-}
-
-void Segment::top_k_on_device(kernels::MatrixView<const float> queries, const std::uint32_t* allowed,
-                              const kernels::ItemLists& excluded, std::int64_t k, kernels::MatrixView<float> scores,
-                              kernels::MatrixView<std::int32_t> rows, const kernels::Device& device) const {
-  const std::int64_t n_queries = queries.n_rows;
-  auto items = items_on_device();
-  const DeviceArray<std::uint32_t> words(allowed, allowed == nullptr ? 0 : (n_rows() + 31) / 32);
-  items.allowed = words.data();
-  const DeviceArray<float> asked(queries.data, n_queries * queries.n_cols);
-  const bool has_lists = excluded.offsets != nullptr;
-  const DeviceArray<std::int64_t> offsets(excluded.offsets, has_lists ? n_queries + 1 : 0);
-  const DeviceArray<std::int32_t> hidden(excluded.items, has_lists ? excluded.offsets[n_queries] : 0);
-  const DeviceArray<float> best(n_queries * k);
-  const DeviceArray<std::int32_t> found(n_queries * k);
-  kernels::top_k({asked.data(), n_queries, queries.n_cols}, items, {offsets.data(), hidden.data()}, k,
-                 {best.data(), n_queries, k}, {found.data(), n_queries, k}, device);
-  best.copy_to(scores.data);
-  found.copy_to(rows.data);
+DeviceSegment& Segment::on_device(int index) const {
+  // Not std::call_once: a copy fails by an exception where there is no device, and ThreadSanitizer loses count there.
+  const std::lock_guard lock(copying_);
+  auto& copy = copies_[index];
+  if (!copy) copy = std::make_unique<DeviceSegment>(items_, ivf_, index);
+  return *copy;
 }
 
 }  // namespace segue::item_index

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 
-#include "item_index/device_array.h"
+#include "item_index/device_segment.h"
 #include "item_index/segment_content.h"
 #include "kernels/int8_items.h"
 #include "kernels/ivf_items.h"
@@ -38,25 +40,22 @@ class Segment {
   /// @param allowed   bitset over its rows, or nullptr for all
   /// @param excluded  rows of it
   /// @param probes    lists to look into where nothing is hidden: under `allowed` more, or the exact scan where that
-  ///                  costs less. 0, or n_lists() and more: the exact scan, as on CUDA always
-  /// @param device    CUDA: vectors are copied to it once, at the first search; all arguments are of the host
+  ///                  costs less. 0, or n_lists() and more: the exact scan
+  /// @param device    CUDA: the segment is copied to it once, at the first search; all arguments are of the host
   void top_k(kernels::MatrixView<const float> queries, const std::uint32_t* allowed, const kernels::ItemLists& excluded,
              std::int64_t k, std::int64_t probes, kernels::MatrixView<float> scores,
              kernels::MatrixView<std::int32_t> rows, const kernels::Device& device) const;
 
  private:
-  /// Vectors and bias on the CUDA device, where they stay.
-  [[nodiscard]] kernels::ItemMatrix items_on_device() const;
-  void top_k_on_device(kernels::MatrixView<const float> queries, const std::uint32_t* allowed,
-                       const kernels::ItemLists& excluded, std::int64_t k, kernels::MatrixView<float> scores,
-                       kernels::MatrixView<std::int32_t> rows, const kernels::Device& device) const;
+  /// Its copy on a CUDA device, made when first asked for.
+  [[nodiscard]] DeviceSegment& on_device(int index) const;
   model_file::SafetensorsFile file_;
   kernels::Int8Items int8_;
   kernels::IvfItems ivf_;
   kernels::ItemMatrix items_;
   std::span<const std::int64_t> ids_;
   mutable std::mutex copying_;
-  mutable DeviceArray<float> device_vectors_, device_bias_;
+  mutable std::map<int, std::unique_ptr<DeviceSegment>> copies_;
 };
 
 }  // namespace segue::item_index

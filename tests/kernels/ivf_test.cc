@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <random>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/ivf_items.h"
 #include "kernels/top_k.h"
+#include "tests/kernels/on_device.h"
 
 namespace segue::kernels {
 namespace {
@@ -18,6 +21,7 @@ namespace {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr Device kReference{Device::Kind::kReference, 1, nullptr};
+constexpr DType kFloats[] = {DType::kFloat32, DType::kBFloat16, DType::kFloat16};
 
 struct World {
   std::int64_t n_queries, n_items, dim;
@@ -73,6 +77,66 @@ Lists search(const World& world, const ItemVectors& vectors, const IvfItems& ivf
   return found;
 }
 
+/// The same on CUDA, in a workspace for `at_once` queries.
+Lists search_on_cuda(const World& world, const ItemVectors& vectors, const IvfItems& ivf, std::int64_t k,
+                     std::int64_t n_probes, std::int64_t at_once) {
+  Device device{Device::Kind::kCuda, 1, nullptr};
+  const auto n_positions = [](const Int8Items& items) { return items.firsts[items.n_blocks]; };
+  const auto copy = [&device](const auto* values, std::int64_t n) {
+    using Value = std::remove_const_t<std::remove_pointer_t<decltype(values)>>;
+    return std::make_unique<OnDevice<Value>>(
+        device, values == nullptr ? std::vector<Value>() : std::vector<Value>(values, values + n));
+  };
+  struct Int8Copy {
+    std::unique_ptr<OnDevice<std::uint8_t>> panels;
+    std::unique_ptr<OnDevice<std::int64_t>> firsts;
+    std::unique_ptr<OnDevice<std::int32_t>> rows;
+    std::unique_ptr<OnDevice<float>> bias;
+    std::unique_ptr<OnDevice<Int8Block>> blocks;
+  };
+  const auto copy_int8 = [&](const Int8Items& items, Int8Items& view) {
+    const std::int64_t n = n_positions(items);
+    Int8Copy made{copy(items.panels, n / kInt8PanelItems * items.panel_bytes()), copy(items.firsts, items.n_blocks + 1),
+                  copy(items.rows, n), copy(items.bias, n), copy(items.blocks, items.n_blocks)};
+    view = {items.n_items,
+            items.dim,
+            items.n_blocks,
+            made.panels->data(),
+            made.firsts->data(),
+            made.rows->data(),
+            items.bias == nullptr ? nullptr : made.bias->data(),
+            made.blocks->data()};
+    return made;
+  };
+  IvfItems on_device;
+  on_device.n_lists = ivf.n_lists;
+  const Int8Copy promises = copy_int8(ivf.promises, on_device.promises);
+  const Int8Copy lists = copy_int8(ivf.lists, on_device.lists);
+  const auto first_blocks = copy(ivf.first_blocks, ivf.n_lists + 1);
+  on_device.first_blocks = first_blocks->data();
+  on_device.longest_list = longest_list(ivf);
+  const auto elements =
+      copy(static_cast<const std::uint8_t*>(vectors.data), vectors.n_rows * vectors.n_cols * bytes_of(vectors.dtype));
+  const auto bias = copy(world.bias_data(), world.n_items);
+  OnDevice queries(device, world.queries);
+  OnDevice allowed(device, world.allowed);
+  OnDevice offsets(device, world.offsets);
+  OnDevice excluded(device, world.excluded);
+  const auto n = static_cast<std::size_t>(world.n_queries * k);
+  OnDevice scores(device, std::vector<float>(n, kNan));
+  OnDevice rows(device, std::vector<std::int32_t>(n, -7));
+  const ItemMatrix items{{elements->data(), vectors.dtype, vectors.n_rows, vectors.n_cols},
+                         world.bias.empty() ? nullptr : bias->data(),
+                         world.allowed.empty() ? nullptr : allowed.data()};
+  device.workspace_bytes = ivf_workspace_bytes(at_once, items, on_device, k, n_probes, device);
+  const OnDevice<char> workspace(device, std::vector<char>(device.workspace_bytes));
+  device.workspace = const_cast<OnDevice<char>&>(workspace).data();
+  const ItemLists given{world.offsets.empty() ? nullptr : offsets.data(), excluded.data()};
+  ivf_top_k({queries.data(), world.n_queries, world.dim}, items, on_device, given, k, n_probes,
+            {scores.data(), world.n_queries, k}, {rows.data(), world.n_queries, k}, device);
+  return {scores.values(), rows.values()};
+}
+
 Device cpu(int n_threads) { return {Device::Kind::kCpu, n_threads, nullptr}; }
 
 TEST(IvfTopK, EqualsTheDefinition) {
@@ -99,6 +163,55 @@ TEST(IvfTopK, EqualsTheDefinition) {
         }
       }
     }
+  }
+}
+
+TEST(IvfTopK, CudaEqualsTheDefinition) {
+  if (cuda_device_count() == 0) GTEST_SKIP() << "no CUDA device";
+  unsigned seed = 100;
+  for (const std::int64_t n_items : {5, 33, 700, 3000}) {
+    for (const std::int64_t n_queries : {1, 17, 40}) {
+      for (const std::int64_t dim : {1, 19, 64}) {
+        World world = random_world(n_queries, n_items, dim, ++seed);
+        if (seed % 2 == 0) add_filters(world, seed);
+        const ItemVectorArrays stored = convert_rows({world.items.data(), n_items, dim}, kFloats[seed % 3], 1);
+        const IvfItemArrays arrays =
+            make_ivf_items(stored.view(), world.bias_data(), {seed % 2 == 0 ? 7 : 0, 4, seed}, 2);
+        const IvfItems ivf = arrays.view();
+        for (const std::int64_t n_probes : {std::int64_t{1}, std::int64_t{5}, ivf.n_lists - 1}) {
+          if (n_probes < 1 || n_probes >= ivf.n_lists) continue;
+          for (const std::int64_t k : {std::int64_t{1}, std::int64_t{10}}) {
+            ASSERT_EQ(search_on_cuda(world, stored.view(), ivf, k, n_probes, seed % 4 == 0 ? 7 : n_queries),
+                      search(world, stored.view(), ivf, k, n_probes, kReference))
+                << "n " << n_items << " queries " << n_queries << " dim " << dim << " probes " << n_probes << " k " << k
+                << " seed " << seed;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(IvfTopK, CudaTakesASampleOfLongLists) {
+  if (cuda_device_count() == 0) GTEST_SKIP() << "no CUDA device";
+  World world = random_world(20, 12'000, 16, 7);
+  const ItemVectors vectors{world.items.data(), world.n_items, world.dim};
+  const IvfItemArrays arrays = make_ivf_items(vectors, nullptr, {24, 3, 1}, 2);
+  EXPECT_EQ(search_on_cuda(world, vectors, arrays.view(), 5, 10, 20),
+            search(world, vectors, arrays.view(), 5, 10, kReference));
+}
+
+TEST(IvfTopK, CudaOddVectorsEqualTheDefinition) {
+  if (cuda_device_count() == 0) GTEST_SKIP() << "no CUDA device";
+  for (const float odd : {kNan, kInfinity, 3e38F, 1e20F, 1e-42F}) {
+    World world = random_world(6, 900, 5, 41);
+    for (std::size_t i = 0; i < world.items.size(); i += 301) world.items[i] = odd;
+    world.queries[0] = odd;
+    const ItemVectors vectors{world.items.data(), 900, 5};
+    const IvfItemArrays arrays = make_ivf_items(vectors, nullptr, {20, 4, 1}, 2);
+    EXPECT_EQ(search_on_cuda(world, vectors, arrays.view(), 8, 3, 6),
+              search(world, vectors, arrays.view(), 8, 3, kReference))
+        << odd;
   }
 }
 
@@ -227,7 +340,9 @@ TEST(IvfTopK, WrongUse) {
   World biased = world;
   biased.bias.assign(50, 1.0F);
   EXPECT_THROW(search(biased, vectors, arrays.view(), 1, 1, cpu(1)), std::invalid_argument);
-  EXPECT_THROW(search(world, vectors, arrays.view(), 1, 1, {Device::Kind::kCuda, 1, nullptr}), DeviceFailure);
+  if (cuda_device_count() == 0) {
+    EXPECT_THROW(search(world, vectors, arrays.view(), 1, 1, {Device::Kind::kCuda, 1, nullptr}), DeviceFailure);
+  }
   EXPECT_THROW(make_ivf_items(vectors, nullptr, {-1}, 1), std::invalid_argument);
   EXPECT_THROW(make_ivf_items(vectors, nullptr, {0, 0}, 1), std::invalid_argument);
   const ItemVectorArrays int8 = convert_rows({world.items.data(), 50, 3}, DType::kInt8, 1);

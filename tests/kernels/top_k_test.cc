@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/device_memory.h"
 #include "kernels/implementations.h"
+#include "tests/kernels/on_device.h"
 
 namespace segue::kernels {
 namespace {
@@ -51,32 +51,6 @@ std::vector<Way> ways() {
 }
 
 std::string describe(const Way& way) { return describe(way.device) + (way.int8 ? ", int8" : ""); }
-
-/// A copy of host values where the device can read them.
-template <class T>
-class OnDevice {
- public:
-  OnDevice(const Device& device, const std::vector<T>& values) : device_(device), host_(values) {
-    if (device_.kind != Device::Kind::kCuda) return;
-    memory_ = allocate_on_device(host_.size() * sizeof(T));
-    copy_to_device(memory_, host_.data(), host_.size() * sizeof(T));
-  }
-  ~OnDevice() {
-    if (memory_ != nullptr) free_on_device(memory_);
-  }
-  OnDevice(const OnDevice&) = delete;
-  OnDevice& operator=(const OnDevice&) = delete;
-  T* data() { return memory_ != nullptr ? static_cast<T*>(memory_) : host_.data(); }
-  std::vector<T> values() {
-    if (memory_ != nullptr) copy_from_device(host_.data(), memory_, host_.size() * sizeof(T));
-    return host_;
-  }
-
- private:
-  Device device_;
-  std::vector<T> host_;
-  void* memory_ = nullptr;
-};
 
 struct Case {
   std::int64_t n_queries = 1, n_items = 1, dim = 1;

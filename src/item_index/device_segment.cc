@@ -1,0 +1,129 @@
+#include "item_index/device_segment.h"
+
+#include <algorithm>
+#include <string>
+
+#include "kernels/device_memory.h"
+
+namespace segue::item_index {
+namespace {
+
+/// Queries, lists and scores that pass between host and device at a time.
+constexpr std::int64_t kSlotsAtOnce = std::int64_t{1} << 24;
+constexpr std::int64_t kQueriesAtOnce = 8192;
+/// Of the free memory, what a workspace may take; the rest is for queries and results, and for others.
+constexpr double kWorkspaceShare = 0.5;
+constexpr std::size_t kMegabyte = std::size_t{1} << 20;
+
+kernels::DType default_nominators(kernels::DType dtype) {
+  return dtype == kernels::DType::kFloat32 ? kernels::DType::kBFloat16 : dtype;
+}
+
+}  // namespace
+
+DeviceSegment::Int8Arrays::Int8Arrays(const kernels::Int8Items& items)
+    : firsts(items.firsts, items.n_blocks + 1), blocks(items.blocks, items.n_blocks), view(items) {
+  const std::int64_t n_positions = items.firsts[items.n_blocks];
+  panels = {items.panels, n_positions / kernels::kInt8PanelItems * items.panel_bytes() + kernels::kInt8PanelSlack};
+  rows = {items.rows, n_positions};
+  if (items.bias != nullptr) bias = {items.bias, n_positions};
+  view.panels = panels.data();
+  view.firsts = firsts.data();
+  view.rows = rows.data();
+  view.bias = bias.data();
+  view.blocks = blocks.data();
+}
+
+DeviceSegment::DeviceSegment(const kernels::ItemMatrix& items, const kernels::IvfItems& ivf, int device)
+    : device_(device) {
+  kernels::use_device(device);
+  copy_items(items);
+  if (ivf.n_lists > 0) copy_lists(ivf);
+}
+
+void DeviceSegment::copy_items(const kernels::ItemMatrix& items) {
+  const auto& vectors = items.vectors;
+  vectors_ = {static_cast<const std::byte*>(vectors.data),
+              vectors.n_rows * vectors.n_cols * kernels::bytes_of(vectors.dtype)};
+  if (vectors.scales != nullptr) scales_ = {vectors.scales, vectors.n_rows};
+  if (items.bias != nullptr) bias_ = {items.bias, vectors.n_rows};
+  items_.vectors = {vectors_.data(), vectors.dtype, vectors.n_rows, vectors.n_cols, 0, scales_.data()};
+  items_.bias = bias_.data();
+
+  kernels::DType nominators = default_nominators(vectors.dtype);
+  std::size_t n_bytes = kernels::cuda_items_bytes(items_, nominators);
+  if (static_cast<double>(n_bytes) > kWorkspaceShare * static_cast<double>(kernels::device_memory().free)) {
+    nominators = vectors.dtype;
+    n_bytes = kernels::cuda_items_bytes(items_, nominators);
+  }
+  nominators_ = DeviceArray<std::byte>(static_cast<std::int64_t>(n_bytes));
+  kernels::Device device{kernels::Device::Kind::kCuda};
+  device.index = device_;
+  cuda_ = kernels::make_cuda_items(items_, nominators, nominators_.data(), device);
+  items_.cuda = &cuda_;
+}
+
+void DeviceSegment::copy_lists(const kernels::IvfItems& ivf) {
+  promises_ = Int8Arrays(ivf.promises);
+  lists_ = Int8Arrays(ivf.lists);
+  first_blocks_ = {ivf.first_blocks, ivf.n_lists + 1};
+  ivf_ = {ivf.n_lists, promises_.view, first_blocks_.data(), lists_.view, kernels::longest_list(ivf)};
+}
+
+void DeviceSegment::make_workspace(std::int64_t n_queries, std::int64_t k, std::int64_t probes,
+                                   kernels::Device& device) {
+  const std::size_t wanted = probes > 0 ? kernels::ivf_workspace_bytes(n_queries, items_, ivf_, k, probes, device)
+                                        : kernels::top_k_workspace_bytes(n_queries, items_, k, device);
+  if (wanted > workspace_.n_bytes()) {
+    workspace_ = {};  // first, so that its memory counts as free
+    const auto most = static_cast<std::size_t>(kWorkspaceShare * static_cast<double>(kernels::device_memory().free));
+    const std::size_t least = std::min(wanted, kMegabyte);
+    workspace_ = DeviceArray<std::byte>(static_cast<std::int64_t>(std::clamp(wanted, least, std::max(least, most))));
+  }
+  device.workspace = workspace_.data();
+  device.workspace_bytes = workspace_.n_bytes();
+}
+
+void DeviceSegment::search_part(kernels::MatrixView<const float> queries, const kernels::ItemMatrix& items,
+                                const kernels::ItemLists& excluded, std::int64_t k, std::int64_t probes,
+                                kernels::MatrixView<float> scores, kernels::MatrixView<std::int32_t> rows,
+                                const kernels::Device& device) const {
+  const std::int64_t n = queries.n_rows;
+  const bool has_lists = excluded.offsets != nullptr;
+  const DeviceArray<float> asked(queries.data, n * queries.n_cols);
+  const DeviceArray<std::int64_t> offsets(excluded.offsets, has_lists ? n + 1 : 0);
+  const DeviceArray<std::int32_t> hidden(excluded.items, has_lists ? excluded.offsets[n] : 0);
+  const DeviceArray<float> best(n * k);
+  const DeviceArray<std::int32_t> found(n * k);
+  const kernels::MatrixView<const float> on_device{asked.data(), n, queries.n_cols};
+  const kernels::ItemLists lists{offsets.data(), hidden.data()};
+  if (probes > 0)
+    kernels::ivf_top_k(on_device, items, ivf_, lists, k, probes, {best.data(), n, k}, {found.data(), n, k}, device);
+  else
+    kernels::top_k(on_device, items, lists, k, {best.data(), n, k}, {found.data(), n, k}, device);
+  best.copy_to(scores.data);
+  found.copy_to(rows.data);
+}
+
+void DeviceSegment::top_k(kernels::MatrixView<const float> queries, const std::uint32_t* allowed,
+                          const kernels::ItemLists& excluded, std::int64_t k, std::int64_t probes,
+                          kernels::MatrixView<float> scores, kernels::MatrixView<std::int32_t> rows,
+                          kernels::Device device) {
+  const std::lock_guard lock(searching_);
+  kernels::use_device(device_);
+  if (probes >= ivf_.n_lists) probes = 0;
+  const std::int64_t at_once = std::clamp<std::int64_t>(kSlotsAtOnce / k, 1, kQueriesAtOnce);
+  make_workspace(std::min(queries.n_rows, at_once), k, probes, device);
+  const DeviceArray<std::uint32_t> words(allowed, allowed == nullptr ? 0 : (items_.vectors.n_rows + 31) / 32);
+  kernels::ItemMatrix items = items_;
+  items.allowed = words.data();
+  for (std::int64_t first = 0; first < queries.n_rows; first += at_once) {
+    const std::int64_t n = std::min(at_once, queries.n_rows - first);
+    const kernels::ItemLists of_part =
+        excluded.offsets == nullptr ? excluded : kernels::ItemLists{excluded.offsets + first, excluded.items};
+    search_part({queries.row(first), n, queries.n_cols}, items, of_part, k, probes, {scores.row(first), n, k},
+                {rows.row(first), n, k}, device);
+  }
+}
+
+}  // namespace segue::item_index

@@ -1,0 +1,261 @@
+// The fused form on CUDA: whatever it nominates by, ids and score bits are those of the definition.
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <optional>
+#include <string>
+
+#include "kernels/cuda/fused_top_k.h"
+#include "kernels/cuda_items.h"
+#include "kernels/device_memory.h"
+#include "tests/kernels/on_device.h"
+#include "tests/kernels/search_case.h"
+
+namespace segue::kernels {
+namespace {
+
+constexpr Device kCuda{Device::Kind::kCuda, 1, nullptr};
+/// Few multiprocessors, so that small searches are split as large ones are.
+constexpr cuda::DeviceFacts kFacts{6, 160 * 1024};
+
+/// A case in the device's memory.
+class OnCuda {
+ public:
+  OnCuda(const Case& given, DType nominators)
+      : given_(given),
+        queries_(kCuda, given.queries),
+        elements_(kCuda, given.elements),
+        scales_(kCuda, given.scales),
+        bias_(kCuda, given.bias),
+        allowed_(kCuda, given.allowed),
+        offsets_(kCuda, given.offsets),
+        excluded_(kCuda, given.excluded) {
+    items_.vectors = {elements_.data(), given.dtype,  given.n_items,
+                      given.dim,        given.stride, given.dtype == DType::kInt8 ? scales_.data() : nullptr};
+    if (!given.bias.empty()) items_.bias = bias_.data();
+    if (!given.allowed.empty()) items_.allowed = allowed_.data();
+    if (!given.offsets.empty()) lists_ = {offsets_.data(), excluded_.data()};
+    memory_ = allocate_on_device(cuda_items_bytes(items_, nominators));
+    cuda_ = make_cuda_items(items_, nominators, memory_, kCuda);
+    items_.cuda = &cuda_;
+  }
+  ~OnCuda() { free_on_device(memory_); }
+  OnCuda(const OnCuda&) = delete;
+  OnCuda& operator=(const OnCuda&) = delete;
+
+  [[nodiscard]] const ItemMatrix& items() const { return items_; }
+  [[nodiscard]] const CudaItems& nominators() const { return cuda_; }
+
+  /// By a plan of its own. @param n_unfinished  queries that the plain form had to finish
+  Lists search(const cuda::FusedPlan& plan, std::int64_t* n_unfinished = nullptr) {
+    void* workspace = allocate_on_device(plan.workspace_bytes());
+    const std::int32_t* unfinished = nullptr;
+    Lists found = run(plan.k, [&](auto scores, auto rows) {
+      cuda::fused_top_k(plan, queries(), items_, lists_, scores, rows, workspace, nullptr, &unfinished);
+    });
+    std::vector<std::int32_t> flags(static_cast<std::size_t>(given_.n_queries));
+    copy_from_device(flags.data(), unfinished, flags.size() * sizeof(flags[0]));
+    if (n_unfinished != nullptr) *n_unfinished = std::accumulate(flags.begin(), flags.end(), std::int64_t{0});
+    free_on_device(workspace);
+    return found;
+  }
+  /// By the public entry, in a workspace of so many bytes.
+  Lists search(std::int64_t k, std::size_t workspace_bytes) {
+    Device device = kCuda;
+    if (workspace_bytes > 0) device.workspace = allocate_on_device(workspace_bytes);
+    device.workspace_bytes = workspace_bytes;
+    Lists found = run(k, [&](auto scores, auto rows) { top_k(queries(), items_, lists_, k, scores, rows, device); });
+    free_on_device(device.workspace);
+    return found;
+  }
+
+ private:
+  MatrixView<const float> queries() { return {queries_.data(), given_.n_queries, given_.dim}; }
+
+  template <class Search>
+  Lists run(std::int64_t k, const Search& search) {
+    const auto n = static_cast<std::size_t>(given_.n_queries * k);
+    OnDevice scores(kCuda, std::vector<float>(n, kNan));
+    OnDevice rows(kCuda, std::vector<std::int32_t>(n, -7));
+    search(MatrixView<float>{scores.data(), given_.n_queries, k},
+           MatrixView<std::int32_t>{rows.data(), given_.n_queries, k});
+    return {bits_of(scores.values()), rows.values()};
+  }
+
+  Case given_;
+  OnDevice<float> queries_;
+  OnDevice<std::byte> elements_;
+  OnDevice<float> scales_, bias_;
+  OnDevice<std::uint32_t> allowed_;
+  OnDevice<std::int64_t> offsets_;
+  OnDevice<std::int32_t> excluded_;
+  ItemMatrix items_;
+  ItemLists lists_;
+  void* memory_ = nullptr;
+  CudaItems cuda_;
+};
+
+Lists defined(const Case& given, std::int64_t k) {
+  std::vector<float> scores(static_cast<std::size_t>(given.n_queries * k));
+  std::vector<std::int32_t> rows(scores.size());
+  top_k({given.queries.data(), given.n_queries, given.dim}, given.items(), given.lists(), k,
+        {scores.data(), given.n_queries, k}, {rows.data(), given.n_queries, k}, kReference);
+  return {bits_of(scores), rows};
+}
+
+std::string describe(const Case& given, DType nominators, std::int64_t k) {
+  return std::string(name_of(given.dtype)) + " by " + name_of(nominators) + " queries " +
+         std::to_string(given.n_queries) + " items " + std::to_string(given.n_items) + " dim " +
+         std::to_string(given.dim) + " k " + std::to_string(k);
+}
+
+std::vector<DType> nominators_of(DType dtype) {
+  std::vector<DType> all;
+  for (const DType nominators : kDTypes)
+    if (can_nominate(nominators, dtype)) all.push_back(nominators);
+  return all;
+}
+
+class CudaTopK : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (cuda_device_count() == 0) GTEST_SKIP() << "no CUDA device";
+  }
+  /// The fused form gives the definition's lists, and finishes but `most_unfinished` of the queries itself.
+  void expect_the_definition(const Case& given, DType nominators, std::int64_t k, double most_unfinished) {
+    OnCuda on_cuda(given, nominators);
+    const auto plan = cuda::plan_fused(given.n_queries, on_cuda.nominators(), k, kFacts);
+    const std::string of = describe(given, nominators, k);
+    ASSERT_TRUE(plan) << of;
+    std::int64_t n_unfinished = 0;
+    const Lists found = on_cuda.search(*plan, &n_unfinished);
+    const Lists expected = defined(given, k);
+    ASSERT_EQ(found.rows, expected.rows) << of;
+    ASSERT_EQ(found.score_bits, expected.score_bits) << of;
+    EXPECT_LE(static_cast<double>(n_unfinished), most_unfinished * static_cast<double>(given.n_queries)) << of;
+  }
+};
+
+TEST_F(CudaTopK, EveryDtypeNominatesTheDefinition) {
+  std::mt19937 random(1);
+  for (const DType dtype : kDTypes) {
+    for (const DType nominators : nominators_of(dtype)) {
+      expect_the_definition(random_case(17, 1025, 65, dtype, 0, random), nominators, 10, 0.1);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST_F(CudaTopK, GroupsOfQueriesAroundBoundaries) {
+  std::mt19937 random(2);
+  for (const std::int64_t n_queries : {1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 255, 256, 257}) {
+    const DType dtype = kDTypes[static_cast<std::size_t>(n_queries) % kDTypes.size()];
+    Case given = random_case(n_queries, 900, 32, dtype, 0, random);
+    if (n_queries % 2 == 0) add_filters(given, random);
+    expect_the_definition(given, dtype, 3, 0.1);
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST_F(CudaTopK, ItemsAroundBoundaries) {
+  std::mt19937 random(3);
+  for (const std::int64_t n_items : {511, 512, 513, 639, 640, 641, 1023, 1024, 1025, 2047, 2048, 2049}) {
+    Case given = random_case(3, n_items, 16, DType::kBFloat16, 0, random);
+    if (n_items % 2 == 0) add_filters(given, random);
+    expect_the_definition(given, DType::kBFloat16, 5, 0.35);
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST_F(CudaTopK, DimensionsAroundBoundaries) {
+  std::mt19937 random(4);
+  std::size_t i = 0;
+  for (const std::int64_t dim : {1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 200, 257}) {
+    for (const DType dtype : {DType::kFloat32, DType::kInt8}) {
+      const auto all = nominators_of(dtype);
+      const DType nominators = all[i++ % all.size()];
+      // One dimension at few levels ties items by the hundred: then the plain form has much to do.
+      expect_the_definition(random_case(5, 700, dim, dtype, static_cast<std::int64_t>(i % 3), random), nominators, 7,
+                            dim < 8 ? 1.0 : 0.4);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST_F(CudaTopK, ListsOfManyLengths) {
+  std::mt19937 random(5);
+  const Case given = random_case(4, 12'000, 8, DType::kFloat16, 0, random);
+  OnCuda on_cuda(given, DType::kFloat16);
+  for (const std::int64_t k : {1, 2, 31, 100, 257}) {
+    const auto plan = cuda::plan_fused(given.n_queries, on_cuda.nominators(), k, kFacts);
+    ASSERT_TRUE(plan) << k;
+    ASSERT_EQ(on_cuda.search(*plan), defined(given, k)) << k;
+  }
+  EXPECT_FALSE(cuda::plan_fused(given.n_queries, on_cuda.nominators(), 6000, kFacts)) << "a list of half the items";
+}
+
+TEST_F(CudaTopK, OddValuesEqualTheDefinition) {
+  std::mt19937 random(6);
+  for (int i = 0; i < 24; ++i) {
+    const DType dtype = kDTypes[static_cast<std::size_t>(i) % kDTypes.size()];
+    Case given = random_case(3, 600, 20, dtype, 0, random);
+    if (i % 3 != 0) add_filters(given, random);
+    for (int more = 0; more < 3; ++more) add_odd_values(given, random);
+    const auto all = nominators_of(dtype);
+    expect_the_definition(given, all[static_cast<std::size_t>(i) / 4 % all.size()], 6, 1.0);
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST_F(CudaTopK, AsManyCandidatesAsItemsAreFinishedByThePlainForm) {
+  // Queries of zeros and equal items tie all items: more candidates than there is room for.
+  std::mt19937 random(7);
+  Case given = random_case(18, 1500, 16, DType::kBFloat16, 0, random);
+  std::fill_n(given.queries.begin(), 16 * 9, 0.0F);
+  OnCuda on_cuda(given, DType::kBFloat16);
+  const auto plan = cuda::plan_fused(given.n_queries, on_cuda.nominators(), 10, kFacts);
+  ASSERT_TRUE(plan);
+  std::int64_t n_unfinished = 0;
+  EXPECT_EQ(on_cuda.search(*plan, &n_unfinished), defined(given, 10));
+  EXPECT_GE(n_unfinished, 9);
+  EXPECT_LE(n_unfinished, 11);
+}
+
+TEST_F(CudaTopK, FewerThanAskedForEndInEmptySlots) {
+  std::mt19937 random(8);
+  Case given = random_case(5, 800, 12, DType::kFloat32, 0, random);
+  given.allowed.assign(25, 0);
+  given.allowed[3] = 0x8000'0101U;  // three items
+  expect_the_definition(given, DType::kFloat32, 10, 1.0);
+}
+
+TEST_F(CudaTopK, TheWorkspaceDoesNotShow) {
+  std::mt19937 random(9);
+  Case given = random_case(70, 1100, 24, DType::kBFloat16, 0, random);
+  add_filters(given, random);
+  OnCuda on_cuda(given, DType::kBFloat16);
+  const Lists expected = defined(given, 4);
+  const std::size_t whole = top_k_workspace_bytes(70, on_cuda.items(), 4, kCuda);
+  ASSERT_GT(whole, 0U);
+  for (const std::size_t n_bytes : {std::size_t{0}, std::size_t{256}, whole / 5, whole / 2, whole})
+    EXPECT_EQ(on_cuda.search(4, n_bytes), expected) << n_bytes << " of " << whole << " bytes";
+}
+
+TEST_F(CudaTopK, PlansFitTheDevice) {
+  std::mt19937 random(10);
+  const Case given = random_case(1, 600, 300, DType::kFloat32, 0, random);
+  OnCuda on_cuda(given, DType::kFloat32);
+  std::int64_t before = 0;
+  for (const std::size_t shared_kb : {99, 163, 227}) {
+    const auto plan = cuda::plan_fused(1000, on_cuda.nominators(), 2, {100, shared_kb * 1024});
+    ASSERT_TRUE(plan);
+    EXPECT_GE(plan->block_queries, before) << shared_kb;
+    before = plan->block_queries;
+  }
+  EXPECT_EQ(before, 64);  // 64 rows of 1,280 bytes and the ring
+  EXPECT_FALSE(cuda::plan_fused(1000, on_cuda.nominators(), 2, {100, 60 * 1024})) << "not even 16 queries have room";
+}
+
+}  // namespace
+}  // namespace segue::kernels
