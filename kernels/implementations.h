@@ -47,6 +47,10 @@ void score_all(MatrixView<const float> queries, const ItemMatrix& items, MatrixV
 namespace cuda {
 void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
            MatrixView<float> scores, MatrixView<std::int32_t> rows, const Device& device);
+/// The expected recall; 0, and nothing done, where the form does not serve.
+double bucketed_top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded,
+                      std::int64_t k, double recall, MatrixView<float> scores, MatrixView<std::int32_t> rows,
+                      const Device& device);
 void ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const IvfItems& ivf, const ItemLists& excluded,
                std::int64_t k, std::int64_t n_probes, MatrixView<float> scores, MatrixView<std::int32_t> rows,
                const Device& device);

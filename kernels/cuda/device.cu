@@ -1,6 +1,7 @@
 // The CUDA device of this process: is it there, and its memory.
 
 #include "kernels/cuda/check.cuh"
+#include "kernels/cuda/device_facts.h"
 #include "kernels/device.h"
 #include "kernels/device_memory.h"
 
@@ -49,4 +50,17 @@ void copy_from_device(void* to, const void* from, std::size_t n_bytes) {
 
 void wait_for_device() { SEGUE_CUDA_CHECK(cudaDeviceSynchronize()); }
 
+namespace cuda {
+
+DeviceFacts facts_of_current_device() {
+  int device = 0;
+  int n_processors = 0;
+  int shared_bytes = 0;
+  SEGUE_CUDA_CHECK(cudaGetDevice(&device));
+  SEGUE_CUDA_CHECK(cudaDeviceGetAttribute(&n_processors, cudaDevAttrMultiProcessorCount, device));
+  SEGUE_CUDA_CHECK(cudaDeviceGetAttribute(&shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
+  return {n_processors, static_cast<std::size_t>(shared_bytes)};
+}
+
+}  // namespace cuda
 }  // namespace segue::kernels

@@ -113,7 +113,7 @@ __global__ void __launch_bounds__(kThreads)
 
   int n_sorted = 2;
   while (n_sorted < n) n_sorted *= 2;
-  const float threshold = candidates.thresholds[q];
+  const float threshold = candidates.thresholds == nullptr ? kMaskedScore : candidates.thresholds[q];
   int n_mine = 0;
   for (int i = thread; i < n_sorted; i += kThreads) {
     SortableKey key = kEmptyKey;

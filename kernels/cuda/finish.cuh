@@ -21,7 +21,9 @@ void choose_thresholds(MatrixView<const float> maxima, const ItemLists& excluded
 
 /// What a scan left of a batch of queries.
 struct Candidates {
-  const float* thresholds = nullptr;     ///< [n_queries]; items that are no candidates score less
+  /// [n_queries]; items that are no candidates score less. nullptr: nothing is said of them, and lists are of
+  /// candidates
+  const float* thresholds = nullptr;
   const std::int32_t* counts = nullptr;  ///< [n_queries]
   const std::int32_t* items = nullptr;   ///< [n_queries, capacity]
   std::int64_t capacity = 0;             ///< a power of two

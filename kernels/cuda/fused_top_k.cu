@@ -87,11 +87,7 @@ std::optional<FusedPlan> plan_fused(std::int64_t n_queries, const CudaItems& ite
   plan.n_queries = n_queries;
   plan.k = k;
   plan.row_bytes = items.row_bytes;
-  for (const std::int64_t block_queries : kScanQueries) {
-    if (scan_shared_bytes(block_queries, items.row_bytes) > facts.shared_bytes) break;
-    plan.block_queries = block_queries;
-    if (block_queries >= n_queries) break;
-  }
+  plan.block_queries = scan_block_queries(n_queries, items.row_bytes, facts.shared_bytes);
   if (plan.block_queries == 0 || plan.n_padded() / plan.block_queries > kMaxBlocksOfQueries) return std::nullopt;
   if (!plan_sample(items.n_items, facts, plan)) return std::nullopt;
   if (finish_shared_bytes(plan.capacity, items.dim) > facts.shared_bytes) return std::nullopt;
@@ -111,21 +107,9 @@ void fused_top_k(const FusedPlan& plan, MatrixView<const float> queries, const I
   const bool exact = items.vectors.dtype == DType::kInt8;
   nominate_queries(queries, plan.n_padded(), plan.nominators, exact, plan.row_bytes, work.rows, work.bounds, on);
 
-  Scan sample;
-  sample.nominators = plan.nominators;
-  sample.block_queries = plan.block_queries;
-  sample.n_queries = plan.n_queries;
-  sample.queries = work.rows;
-  sample.bounds = work.bounds;
-  sample.items = static_cast<const char*>(nominators.rows);
-  sample.n_items = nominators.n_items;
-  sample.row_bytes = plan.row_bytes;
-  sample.scales = nominators.scales;
-  sample.bias = items.bias;
-  sample.tiles = nominators.tiles;
-  sample.allowed = items.allowed;
+  Scan sample = scan_of(items, plan.block_queries, plan.n_queries, work.rows, work.bounds);
   Scan all = sample;
-
+  sample.what = ScanFor::kMaxima;
   sample.first_row = plan.sample_step / 2;
   sample.row_step = plan.sample_step;
   sample.n_tiles = plan.n_sample_tiles;

@@ -6,15 +6,10 @@
 #include <cstdint>
 #include <optional>
 
+#include "kernels/cuda/device_facts.h"
 #include "kernels/cuda_items.h"
 
 namespace segue::kernels::cuda {
-
-/// What a plan depends on besides shapes.
-struct DeviceFacts {
-  int n_processors = 0;
-  std::size_t shared_bytes = 0;  ///< that a block may have
-};
 
 /// How a batch of queries is searched. Any plan gives the same lists; plans differ in speed, and in how many queries
 /// are finished by the plain form.

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "kernels/cuda/check.cuh"
+#include "kernels/cuda/device_facts.h"
 #include "kernels/cuda/finish.cuh"
 #include "kernels/cuda/ivf_lists.cuh"
 #include "kernels/cuda/ivf_scan.cuh"
@@ -79,14 +80,6 @@ struct IvfWorkspace {
   std::size_t bytes = 0;
 };
 
-std::size_t shared_bytes_of_current_device() {
-  int device = 0;
-  int n_bytes = 0;
-  SEGUE_CUDA_CHECK(cudaGetDevice(&device));
-  SEGUE_CUDA_CHECK(cudaDeviceGetAttribute(&n_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
-  return static_cast<std::size_t>(n_bytes);
-}
-
 IvfPlan plan_ivf(std::int64_t n_queries, const IvfItems& ivf, std::int64_t k, std::int64_t n_probes) {
   IvfPlan plan{n_queries, k, n_probes, ivf.n_lists, ivf.lists.dim};
   const std::int64_t n_expected = 2 * n_probes * (ivf.lists.n_items / ivf.n_lists + 1);
@@ -98,7 +91,7 @@ IvfPlan plan_ivf(std::int64_t n_queries, const IvfItems& ivf, std::int64_t k, st
   }
   plan.capacity = kLeastCapacity;
   while (plan.capacity < n_candidates) plan.capacity *= 2;
-  const std::size_t shared_bytes = shared_bytes_of_current_device();
+  const std::size_t shared_bytes = facts_of_current_device().shared_bytes;
   plan.scans = plan.capacity <= kMostCapacity && n_queries * n_probes <= kMostVisits &&
                ivf_scan_shared_bytes(plan.row_bytes()) <= shared_bytes &&
                finish_shared_bytes(plan.capacity, plan.dim) <= shared_bytes;

@@ -6,14 +6,14 @@
 namespace segue::kernels::cuda {
 namespace {
 
-ScanKernel kernel_of(DType nominators, std::int64_t block_queries, bool samples) {
+ScanKernel kernel_of(DType nominators, std::int64_t block_queries, ScanFor what) {
   switch (nominators) {
-    case DType::kBFloat16: return scan_kernel_of<DType::kBFloat16>(block_queries, samples);
-    case DType::kFloat16: return scan_kernel_of<DType::kFloat16>(block_queries, samples);
-    case DType::kInt8: return scan_kernel_of<DType::kInt8>(block_queries, samples);
+    case DType::kBFloat16: return scan_kernel_of<DType::kBFloat16>(block_queries, what);
+    case DType::kFloat16: return scan_kernel_of<DType::kFloat16>(block_queries, what);
+    case DType::kInt8: return scan_kernel_of<DType::kInt8>(block_queries, what);
     case DType::kFloat32: break;
   }
-  return scan_kernel_of<DType::kFloat32>(block_queries, samples);
+  return scan_kernel_of<DType::kFloat32>(block_queries, what);
 }
 
 /// Lets a kernel have more than the 48 KB that any may have.
@@ -23,6 +23,34 @@ void allow_shared_memory(ScanKernel kernel, std::size_t n_bytes) {
 }
 
 }  // namespace
+
+Scan scan_of(const ItemMatrix& items, std::int64_t block_queries, std::int64_t n_queries, const void* rows,
+             const QueryBound* bounds) {
+  Scan scan;
+  scan.nominators = items.cuda->nominators;
+  scan.block_queries = block_queries;
+  scan.n_queries = n_queries;
+  scan.queries = rows;
+  scan.bounds = bounds;
+  scan.items = static_cast<const char*>(items.cuda->rows);
+  scan.n_items = items.cuda->n_items;
+  scan.row_bytes = items.cuda->row_bytes;
+  scan.scales = items.cuda->scales;
+  scan.bias = items.bias;
+  scan.tiles = items.cuda->tiles;
+  scan.allowed = items.allowed;
+  return scan;
+}
+
+std::int64_t scan_block_queries(std::int64_t n_queries, std::int64_t row_bytes, std::size_t shared_bytes) {
+  std::int64_t chosen = 0;
+  for (const std::int64_t block_queries : kScanQueries) {
+    if (scan_shared_bytes(block_queries, row_bytes) > shared_bytes) break;
+    chosen = block_queries;
+    if (block_queries >= n_queries) break;
+  }
+  return chosen;
+}
 
 std::size_t scan_shared_bytes(std::int64_t block_queries, std::int64_t row_bytes) {
   const std::int64_t n_slices = (row_bytes + kSliceBytes - 1) / kSliceBytes;
@@ -41,7 +69,7 @@ std::int64_t scan_buckets(std::int64_t block_queries, std::int64_t n_tiles, std:
 }
 
 int scan_blocks_per_processor(DType nominators, std::int64_t block_queries, std::int64_t row_bytes) {
-  const ScanKernel kernel = kernel_of(nominators, block_queries, false);
+  const ScanKernel kernel = kernel_of(nominators, block_queries, ScanFor::kCandidates);
   const std::size_t shared_bytes = scan_shared_bytes(block_queries, row_bytes);
   allow_shared_memory(kernel, shared_bytes);
   int n_blocks = 0;
@@ -51,7 +79,7 @@ int scan_blocks_per_processor(DType nominators, std::int64_t block_queries, std:
 }
 
 void scan(const Scan& scan, cudaStream_t stream) {
-  const ScanKernel kernel = kernel_of(scan.nominators, scan.block_queries, scan.maxima != nullptr);
+  const ScanKernel kernel = kernel_of(scan.nominators, scan.block_queries, scan.what);
   const std::size_t shared_bytes = scan_shared_bytes(scan.block_queries, scan.row_bytes);
   allow_shared_memory(kernel, shared_bytes);
   const dim3 grid(static_cast<unsigned>(scan.n_splits), static_cast<unsigned>(scan.n_query_blocks()));

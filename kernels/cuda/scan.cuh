@@ -8,11 +8,19 @@ namespace segue::kernels::cuda {
 
 inline constexpr std::int64_t kScanQueries[] = {16, 64, 128, 256};  ///< queries that a block can hold
 
+/// What is wanted of the scores.
+enum class ScanFor {
+  kCandidates,  ///< the rows whose score may reach the query's threshold
+  kMaxima,      ///< the best score of each bucket of a sample
+  kBest,        ///< the best score of each bucket of all items, and its row
+};
+
 /// A scan of items by tensor cores: scores are made and looked at in registers, and never written.
 ///
 /// A block keeps kScanQueries of the queries in shared memory and lets tiles of kCudaTileItems items pass: those at
-/// block, block + n_splits, ... of the rows first_row + i * row_step.
+/// block, block + n_splits, ... of the rows first_row + i * row_step; for kBest of rows n_tiles apart.
 struct Scan {
+  ScanFor what = ScanFor::kCandidates;
   DType nominators = DType::kFloat32;
   std::int64_t block_queries = 0;  ///< one of kScanQueries
   std::int64_t n_queries = 0;
@@ -30,17 +38,26 @@ struct Scan {
   std::int64_t n_tiles = 0;   ///< of kCudaTileItems such rows
   std::int64_t n_splits = 0;  ///< blocks that share the tiles of a group of queries
 
-  // What is wanted of them: the rows whose score may reach the query's threshold,
+  // kCandidates
   std::int32_t* counts = nullptr;      ///< [n_queries], counted on even beyond the capacity
   std::int32_t* candidates = nullptr;  ///< [n_queries, capacity], in any order
   std::int64_t capacity = 0;
-  // or the best score of each of many buckets of items, -inf where a bucket has none.
-  float* maxima = nullptr;  ///< [n_queries, n_buckets]; not nullptr: this
+  // kMaxima and kBest
+  float* maxima = nullptr;  ///< [n_queries, n_buckets], -inf where a bucket has no item
   std::int64_t n_buckets = 0;
   int tiles_per_bucket = 0;
+  std::int32_t* best_rows = nullptr;  ///< kBest: [n_queries, n_buckets]
+  std::int64_t tile_multiplier = 1;   ///< kBest: no divisor in common with n_tiles; takes neighbouring tiles apart
 
   [[nodiscard]] std::int64_t n_query_blocks() const { return (n_queries + block_queries - 1) / block_queries; }
 };
+
+/// A scan of items.cuda, of which only what is wanted is still to be said.
+Scan scan_of(const ItemMatrix& items, std::int64_t block_queries, std::int64_t n_queries, const void* rows,
+             const QueryBound* bounds);
+
+/// The queries that a block should hold for so many, by what shared memory has room for; 0: not even the fewest.
+std::int64_t scan_block_queries(std::int64_t n_queries, std::int64_t row_bytes, std::size_t shared_bytes);
 
 /// Shared memory of a block.
 std::size_t scan_shared_bytes(std::int64_t block_queries, std::int64_t row_bytes);

@@ -27,13 +27,13 @@ struct ScanShape {
   static constexpr int kBlocksPerProcessor = kQueries >= 128 ? 1 : 2;
 };
 
-/// @tparam kSamples  best scores of buckets are wanted, else candidates
-template <DType kDType, int kQueries, bool kSamples>
+template <DType kDType, int kQueries, ScanFor kFor>
 class ScanBlock {
   using Shape = ScanShape<kQueries>;
   using Core = TensorCore<kDType>;
   using Sum = typename Core::Sum;
   static constexpr bool kIsInt8 = kDType == DType::kInt8;
+  static constexpr bool kCollects = kFor == ScanFor::kCandidates;
   static constexpr int kRowTiles = Shape::kRowTiles;
   static constexpr int kColTiles = Shape::kColTiles;
 
@@ -59,15 +59,15 @@ class ScanBlock {
     for (int i = 0; i < kStages - 1; ++i) loader.next();
 
     Sum sums[kRowTiles][kColTiles][4];
-    float maxima[kRowTiles][2];
-    clear(maxima);
+    Best best;
+    if constexpr (!kCollects) best.clear();
     bool many_hits = false;
     int stage = 0, ring = 0, bucket = 0, n_in_bucket = 0;
     for (int tile = first_tile; tile < n_all; tile += static_cast<int>(gridDim.x)) {
       for (int slice = 0; slice < n_slices_; ++slice) {
         wait_for_copies<kStages - 2>();
         // The oldest stage is there for all, and all have left the one that is loaded next.
-        if constexpr (kSamples) {
+        if constexpr (!kCollects) {
           __syncthreads();
         } else if (__syncthreads_or(many_hits)) {
           move_hits();
@@ -78,21 +78,21 @@ class ScanBlock {
         multiply(sums, slice, stage);
         stage = stage + 1 == kStages ? 0 : stage + 1;
       }
-      if constexpr (!kSamples) {
+      if constexpr (kCollects) {
         many_hits = collect(sums, tile);
       } else {
-        raise(maxima, sums, tile, ring);
+        raise(best, sums, tile, ring);
         if (++n_in_bucket == scan_.tiles_per_bucket) {
-          write(maxima, bucket++);
+          write(best, bucket++);
           n_in_bucket = 0;
         }
       }
       ring = ring + 1 == kStages ? 0 : ring + 1;
     }
-    if constexpr (kSamples) {
+    if constexpr (!kCollects) {
       // All blocks write as many buckets; the last may have seen nothing.
       const int n_buckets = static_cast<int>(scan_.n_buckets / (gridDim.x * Shape::kItemWarps * 4));
-      while (bucket < n_buckets) write(maxima, bucket++);
+      while (bucket < n_buckets) write(best, bucket++);
     } else {
       __syncthreads();
       move_hits();
@@ -126,7 +126,12 @@ class ScanBlock {
   };
 
   __device__ std::int64_t row_at(int tile, int item) const {
-    return scan_.first_row + (static_cast<std::int64_t>(tile) * kTileItems + item) * scan_.row_step;
+    if constexpr (kFor == ScanFor::kBest) {
+      // Rows far from each other, so that neighbours, which may be alike, are in different buckets.
+      return tile * scan_.tile_multiplier % scan_.n_tiles + item * scan_.n_tiles;
+    } else {
+      return scan_.first_row + (static_cast<std::int64_t>(tile) * kTileItems + item) * scan_.row_step;
+    }
   }
 
   /// Where chunk `chunk` of a row lies among rows of kSliceBytes.
@@ -170,7 +175,7 @@ class ScanBlock {
       if (thread_ < kTileItems) {
         if (scan_.bias != nullptr)
           copy_4_async(shared_address(&shared_.bias[ring][item]), scan_.bias + (exists ? row : 0), exists);
-      } else if (kIsInt8 && kSamples) {
+      } else if (kIsInt8 && !kCollects) {
         copy_4_async(shared_address(&shared_.scales[ring][item]), scan_.scales + (exists ? row : 0), exists);
       }
     }
@@ -302,14 +307,21 @@ class ScanBlock {
     __syncthreads();
   }
 
-  static __device__ void clear(float (&maxima)[kRowTiles][2]) {
+  /// The best score of each of a thread's queries in its bucket, and whose it is.
+  struct Best {
+    __device__ void clear() {
 #pragma unroll
-    for (int i = 0; i < kRowTiles; ++i) maxima[i][0] = maxima[i][1] = kMaskedScore;
-  }
+      for (int i = 0; i < kRowTiles; ++i) {
+        scores[i][0] = scores[i][1] = kMaskedScore;
+        if constexpr (kFor == ScanFor::kBest) rows[i][0] = rows[i][1] = kNoItemRow;
+      }
+    }
+    float scores[kRowTiles][2];
+    std::int32_t rows[kFor == ScanFor::kBest ? kRowTiles : 1][2];
+  };
 
-  /// Raises the best score of each query in this thread's columns; a NaN raises nothing.
-  __device__ void raise(float (&maxima)[kRowTiles][2], const Sum (&sums)[kRowTiles][kColTiles][4], int tile,
-                        int ring) const {
+  /// Raises the best by a tile; a NaN raises nothing.
+  __device__ void raise(Best& best, const Sum (&sums)[kRowTiles][kColTiles][4], int tile, int ring) const {
 #pragma unroll
     for (int j = 0; j < kColTiles; ++j) {
 #pragma unroll
@@ -325,14 +337,18 @@ class ScanBlock {
           for (int half = 0; half < 2; ++half) {
             float score = static_cast<float>(sums[i][j][2 * half + c]);
             if constexpr (kIsInt8) score = score * (bounds_[query_of(i, half)].scale * scale) + bias;
-            maxima[i][half] = fmaxf(maxima[i][half], counts ? score : kMaskedScore);
+            score = counts ? score : kMaskedScore;
+            if constexpr (kFor == ScanFor::kBest) {
+              if (score > best.scores[i][half]) best.rows[i][half] = static_cast<std::int32_t>(row);
+            }
+            best.scores[i][half] = fmaxf(best.scores[i][half], score);
           }
         }
       }
     }
   }
 
-  __device__ void write(float (&maxima)[kRowTiles][2], std::int64_t nth) const {
+  __device__ void write(Best& best, std::int64_t nth) const {
     const std::int64_t warp = thread_ / 32 % Shape::kItemWarps;
     const std::int64_t bucket = ((nth * gridDim.x + blockIdx.x) * Shape::kItemWarps + warp) * 4 + lane_ % 4;
 #pragma unroll
@@ -340,10 +356,12 @@ class ScanBlock {
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
         const std::int64_t q = first_query_ + query_of(i, half);
-        if (q < scan_.n_queries) scan_.maxima[q * scan_.n_buckets + bucket] = maxima[i][half];
+        if (q >= scan_.n_queries) continue;
+        scan_.maxima[q * scan_.n_buckets + bucket] = best.scores[i][half];
+        if constexpr (kFor == ScanFor::kBest) scan_.best_rows[q * scan_.n_buckets + bucket] = best.rows[i][half];
       }
     }
-    clear(maxima);
+    best.clear();
   }
 
   const Scan& scan_;
@@ -355,24 +373,34 @@ class ScanBlock {
   const int thread_, lane_, query_of_warp_, item_of_warp_;
 };
 
-template <DType kDType, int kQueries, bool kSamples>
+template <DType kDType, int kQueries, ScanFor kFor>
 __global__ void __launch_bounds__(kScanThreads, ScanShape<kQueries>::kBlocksPerProcessor)
     scan_kernel(const __grid_constant__ Scan scan) {
   extern __shared__ __align__(128) char memory[];
   auto& shared = *reinterpret_cast<ScanShared*>(memory);
   auto* bounds = reinterpret_cast<QueryBound*>(memory + sizeof(ScanShared));
   char* query_rows = reinterpret_cast<char*>(bounds + kQueries);
-  ScanBlock<kDType, kQueries, kSamples>(scan, shared, query_rows, bounds).run();
+  ScanBlock<kDType, kQueries, kFor>(scan, shared, query_rows, bounds).run();
+}
+
+template <DType kDType, ScanFor kFor>
+ScanKernel scan_kernel_for(std::int64_t block_queries) {
+  switch (block_queries) {
+    case 16: return scan_kernel<kDType, 16, kFor>;
+    case 64: return scan_kernel<kDType, 64, kFor>;
+    case 128: return scan_kernel<kDType, 128, kFor>;
+    default: return scan_kernel<kDType, 256, kFor>;
+  }
 }
 
 template <DType kDType>
-ScanKernel scan_kernel_of(std::int64_t block_queries, bool samples) {
-  switch (block_queries) {
-    case 16: return samples ? scan_kernel<kDType, 16, true> : scan_kernel<kDType, 16, false>;
-    case 64: return samples ? scan_kernel<kDType, 64, true> : scan_kernel<kDType, 64, false>;
-    case 128: return samples ? scan_kernel<kDType, 128, true> : scan_kernel<kDType, 128, false>;
-    default: return samples ? scan_kernel<kDType, 256, true> : scan_kernel<kDType, 256, false>;
+ScanKernel scan_kernel_of(std::int64_t block_queries, ScanFor what) {
+  switch (what) {
+    case ScanFor::kCandidates: return scan_kernel_for<kDType, ScanFor::kCandidates>(block_queries);
+    case ScanFor::kMaxima: return scan_kernel_for<kDType, ScanFor::kMaxima>(block_queries);
+    case ScanFor::kBest: break;
   }
+  return scan_kernel_for<kDType, ScanFor::kBest>(block_queries);
 }
 
 }  // namespace segue::kernels::cuda

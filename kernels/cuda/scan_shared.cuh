@@ -30,6 +30,6 @@ struct alignas(128) ScanShared {
 
 using ScanKernel = void (*)(Scan);
 template <DType kDType>
-ScanKernel scan_kernel_of(std::int64_t block_queries, bool samples);
+ScanKernel scan_kernel_of(std::int64_t block_queries, ScanFor what);
 
 }  // namespace segue::kernels::cuda

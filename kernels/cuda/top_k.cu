@@ -17,16 +17,6 @@ namespace {
 constexpr std::int64_t kMostAtOnce = 8192;  // queries; more of them fill the device no better
 constexpr std::int64_t kRowAlignment = 16;
 
-cuda::DeviceFacts facts_of_current_device() {
-  int device = 0;
-  int n_processors = 0;
-  int shared_bytes = 0;
-  SEGUE_CUDA_CHECK(cudaGetDevice(&device));
-  SEGUE_CUDA_CHECK(cudaDeviceGetAttribute(&n_processors, cudaDevAttrMultiProcessorCount, device));
-  SEGUE_CUDA_CHECK(cudaDeviceGetAttribute(&shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
-  return {n_processors, static_cast<std::size_t>(shared_bytes)};
-}
-
 std::size_t aligned(std::int64_t n_bytes) { return static_cast<std::size_t>((n_bytes + 255) / 256 * 256); }
 
 bool serve_themselves(const ItemMatrix& items, DType nominators) {
@@ -83,7 +73,7 @@ std::size_t top_k_workspace_bytes(std::int64_t n_queries, const ItemMatrix& item
                                   const Device& device) {
   if (items.cuda == nullptr || n_queries == 0) return 0;
   const cuda::DeviceGuard guard(device);
-  const auto plan = cuda::plan_fused(std::min(n_queries, kMostAtOnce), *items.cuda, k, facts_of_current_device());
+  const auto plan = cuda::plan_fused(std::min(n_queries, kMostAtOnce), *items.cuda, k, cuda::facts_of_current_device());
   return plan ? plan->workspace_bytes() : 0;
 }
 

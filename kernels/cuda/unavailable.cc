@@ -1,5 +1,6 @@
 // Stands in for every CUDA implementation in a build without CUDA.
 
+#include "kernels/bucketed_top_k.h"
 #include "kernels/cuda_items.h"
 #include "kernels/device_memory.h"
 #include "kernels/implementations.h"
@@ -23,6 +24,7 @@ void copy_to_device(void*, const void*, std::size_t) { fail(); }
 void copy_from_device(void*, const void*, std::size_t) { fail(); }
 void wait_for_device() { fail(); }
 
+std::size_t bucketed_workspace_bytes(std::int64_t, const ItemMatrix&, std::int64_t, double, const Device&) { fail(); }
 std::size_t cuda_items_bytes(const ItemMatrix&, DType) { fail(); }
 CudaItems make_cuda_items(const ItemMatrix&, DType, void*, const Device&) { fail(); }
 std::size_t ivf_workspace_bytes(std::int64_t, const ItemMatrix&, const IvfItems&, std::int64_t, std::int64_t,
@@ -35,6 +37,11 @@ namespace cuda {
 
 void top_k(MatrixView<const float>, const ItemMatrix&, const ItemLists&, std::int64_t, MatrixView<float>,
            MatrixView<std::int32_t>, const Device&) {
+  fail();
+}
+
+double bucketed_top_k(MatrixView<const float>, const ItemMatrix&, const ItemLists&, std::int64_t, double,
+                      MatrixView<float>, MatrixView<std::int32_t>, const Device&) {
   fail();
 }
 
