@@ -54,6 +54,8 @@ double bucketed_top_k(MatrixView<const float> queries, const ItemMatrix& items, 
 void ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const IvfItems& ivf, const ItemLists& excluded,
                std::int64_t k, std::int64_t n_probes, MatrixView<float> scores, MatrixView<std::int32_t> rows,
                const Device& device);
+/// cpu::nearest_means() by the int8 copy of the means; both and `nearest`, [n_points], are of the host.
+void nearest_means(MatrixView<const float> points, const Int8Items& means, std::int32_t* nearest, const Device& device);
 void select_top_k(MatrixView<const float> scores, std::int64_t k, MatrixView<float> best,
                   MatrixView<std::int32_t> columns, const Device& device);
 void score_all(MatrixView<const float> queries, const ItemMatrix& items, MatrixView<float> scores,

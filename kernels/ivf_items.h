@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/device.h"
 #include "kernels/int8_items.h"
 #include "kernels/matrix_view.h"
 #include "kernels/top_k.h"
@@ -41,6 +42,7 @@ struct IvfOptions {
   /// Items are ranked by distance (the bias is -|x|^2 / 2), not by inner product: k-means then sees them as they are.
   /// Else a dimension that makes all items equally long is added for it, so that long and short ones part.
   bool by_distance = false;
+  Device device = {};  ///< CUDA: points find their means there; the lists are the same
 };
 
 /// Cost: k-means on a sample of 64 items a list, and one assignment of all items. The bytes do not depend on

@@ -82,11 +82,13 @@ std::vector<std::int32_t> sample(std::int64_t n, std::int64_t n_sampled, std::ui
 /// as it takes.
 std::vector<std::int32_t> assign_lists(MatrixView<const float> points, std::int64_t& n_lists, const IvfOptions& options,
                                        int n_threads) {
+  Device device = options.device;
+  device.n_threads = n_threads;
   const auto cluster = [&](MatrixView<const float> of, std::int64_t n_means, std::uint64_t seed) {
     const std::vector<float> seen = gather(of, sample(of.n_rows, kSampleItems * n_means, seed));
     const MatrixView<const float> seen_points{seen.data(), std::ssize(seen) / of.n_cols, of.n_cols};
-    const std::vector<float> means = cpu::k_means(seen_points, n_means, options.n_iterations, seed, n_threads);
-    return cpu::nearest_means(of, {means.data(), n_means, of.n_cols}, n_threads);
+    const std::vector<float> means = cpu::k_means(seen_points, n_means, options.n_iterations, seed, device);
+    return cpu::nearest_means(of, {means.data(), n_means, of.n_cols}, device);
   };
   std::vector<std::int32_t> list_of = cluster(points, n_lists, options.seed);
   const std::int64_t average = std::max<std::int64_t>(points.n_rows / n_lists, 1);

@@ -6,6 +6,7 @@
 
 #include "kernels/cpu/int8_search.h"
 #include "kernels/cpu/workers.h"
+#include "kernels/implementations.h"
 
 namespace segue::kernels::cpu {
 namespace {
@@ -69,7 +70,8 @@ void split_for_empty(const Groups& groups, MatrixView<float> means) {
 
 }  // namespace
 
-std::vector<std::int32_t> nearest_means(MatrixView<const float> points, MatrixView<const float> means, int n_threads) {
+std::vector<std::int32_t> nearest_means(MatrixView<const float> points, MatrixView<const float> means,
+                                        const Device& device) {
   // |p - m|^2 = |p|^2 - 2 (<p, m> - |m|^2 / 2): the nearest mean has the largest inner product with that bias.
   std::vector<float> bias;
   for (std::int64_t m = 0; m < means.n_rows; ++m) {
@@ -77,10 +79,14 @@ std::vector<std::int32_t> nearest_means(MatrixView<const float> points, MatrixVi
     for (std::int64_t j = 0; j < means.n_cols; ++j) norm += static_cast<double>(means.row(m)[j]) * means.row(m)[j];
     bias.push_back(static_cast<float>(-norm / 2));
   }
-  const Int8ItemArrays copy = make_int8_items(ItemVectors(means), bias.data(), n_threads);
+  const Int8ItemArrays copy = make_int8_items(ItemVectors(means), bias.data(), device.n_threads);
   const Int8Items int8 = copy.view();
   std::vector<std::int32_t> nearest(static_cast<std::size_t>(points.n_rows));
-  const auto n_workers = static_cast<int>(std::clamp<std::int64_t>(points.n_rows / kTogether, 1, n_threads));
+  if (device.kind == Device::Kind::kCuda) {
+    if (points.n_rows > 0) cuda::nearest_means(points, int8, nearest.data(), device);
+    return nearest;
+  }
+  const auto n_workers = static_cast<int>(std::clamp<std::int64_t>(points.n_rows / kTogether, 1, device.n_threads));
   run_workers(n_workers, [&](int worker) {
     float scores[kTogether];
     const std::int64_t end = part_begin(points.n_rows, kTogether, worker + 1, n_workers);
@@ -96,7 +102,7 @@ std::vector<std::int32_t> nearest_means(MatrixView<const float> points, MatrixVi
 }
 
 std::vector<float> k_means(MatrixView<const float> points, std::int64_t n_means, int n_iterations, std::uint64_t seed,
-                           int n_threads) {
+                           const Device& device) {
   std::vector<std::int32_t> order(static_cast<std::size_t>(points.n_rows));
   std::iota(order.begin(), order.end(), 0);
   std::mt19937_64 random(seed);
@@ -107,8 +113,8 @@ std::vector<float> k_means(MatrixView<const float> points, std::int64_t n_means,
     values.insert(values.end(), points.row(order[m]), points.row(order[m]) + points.n_cols);
   const MatrixView<float> means{values.data(), n_means, points.n_cols};
   for (int iteration = 0; iteration < n_iterations; ++iteration) {
-    const Groups groups(nearest_means(points, {values.data(), n_means, points.n_cols}, n_threads), n_means);
-    average(points, groups, means, n_threads);
+    const Groups groups(nearest_means(points, {values.data(), n_means, points.n_cols}, device), n_means);
+    average(points, groups, means, device.n_threads);
     split_for_empty(groups, means);
   }
   return values;

@@ -25,12 +25,12 @@ __global__ void __launch_bounds__(kThreads) quantise_kernel(MatrixView<const flo
   }
   const float norm = __double2float_rn(__dsqrt_rn(sum_of_squares));
   const bool finite = norm <= 3.402823466e38F;
-  largest = fmaxf(largest, norm);
+  if (made.with_norm) largest = fmaxf(largest, norm);
   const float step = finite && largest > 1e-30F ? __fdiv_rn(largest, 127.0F) : 0.0F;
   const double inverse = step > 0 ? __ddiv_rn(1.0, step) : 0.0;
   int sum = 0;
   for (std::int64_t i = 0; i < made.row_bytes; ++i) {
-    const float value = i < queries.n_cols ? query[i] : i == queries.n_cols ? norm : 0.0F;
+    const float value = i < queries.n_cols ? query[i] : made.with_norm && i == queries.n_cols ? norm : 0.0F;
     const int level = finite ? __double2int_rn(__dmul_rn(value, inverse)) : 0;
     levels[i] = static_cast<std::int8_t>(level);
     sum += level;
@@ -46,6 +46,14 @@ __device__ int dot_product(std::uint32_t unsigned_bytes, std::uint32_t signed_by
   return result;
 }
 
+/// The promise of the list or mean at a position of `items`, by the exact sum of its products with a query.
+__device__ float promise_of(const Int8Items& items, std::int64_t at, float block_scale, float query_step,
+                            float correction, int sum) {
+  const float bias = items.bias == nullptr ? 0.0F : items.bias[at];
+  const float step = __fmul_rn(query_step, block_scale);
+  return __fsub_rn(__fmaf_rn(static_cast<float>(sum), step, bias), __fmul_rn(step, correction));
+}
+
 /// A block of threads a block of lists by kQueriesAtOnce queries; a thread a list.
 __global__ void __launch_bounds__(kThreads)
     promise_kernel(Int8Items lists, PromiseQueries queries, MatrixView<float> promises) {
@@ -58,7 +66,6 @@ __global__ void __launch_bounds__(kThreads)
   const auto* panel =
       reinterpret_cast<const std::uint32_t*>(lists.panels + at / kInt8PanelItems * lists.panel_bytes()) +
       at % kInt8PanelItems;
-  const float bias = lists.bias == nullptr ? 0.0F : lists.bias[at];
   const float scale = lists.blocks[block].scale;
   const std::int64_t first = static_cast<std::int64_t>(blockIdx.y) * kQueriesAtOnce;
   for (std::int64_t q = first; q < first + kQueriesAtOnce && q < promises.n_rows; ++q) {
@@ -66,10 +73,47 @@ __global__ void __launch_bounds__(kThreads)
     int sum = 0;
     for (std::int64_t group = 0; group < n_groups; ++group)
       sum = dot_product(panel[group * kInt8PanelItems], levels[group], sum);
-    const float step = __fmul_rn(queries.steps[q], scale);
-    promises.row(q)[list] =
-        __fsub_rn(__fmaf_rn(static_cast<float>(sum), step, bias), __fmul_rn(step, queries.corrections[q]));
+    promises.row(q)[list] = promise_of(lists, at, scale, queries.steps[q], queries.corrections[q], sum);
   }
+}
+
+/// A thread a point, all means in turn; those of a panel side by side. Ties go to the lower mean.
+__global__ void __launch_bounds__(kThreads)
+    nearest_means_kernel(Int8Items means, PromiseQueries points, std::int64_t n_points, std::int32_t* nearest) {
+  constexpr int kPanel = static_cast<int>(kInt8PanelItems);
+  const std::int64_t point = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+  if (point >= n_points) return;
+  const auto* levels = reinterpret_cast<const std::uint32_t*>(points.levels + point * points.row_bytes);
+  const std::int64_t n_groups = (means.dim + 3) / 4;
+  SortableKey best = kEmptyKey;
+  for (std::int64_t block = 0; block < means.n_blocks; ++block) {
+    const float scale = means.blocks[block].scale;
+    for (std::int64_t first = means.firsts[block]; first < means.firsts[block + 1]; first += kPanel) {
+      const auto* panel = reinterpret_cast<const uint4*>(means.panels + first / kPanel * means.panel_bytes());
+      int sums[kPanel] = {};
+      for (std::int64_t group = 0; group < n_groups; ++group) {
+        const std::uint32_t of_point = levels[group];
+#pragma unroll
+        for (int i = 0; i < kPanel / 4; ++i) {
+          const uint4 of_means = panel[group * (kPanel / 4) + i];
+          sums[4 * i] = dot_product(of_means.x, of_point, sums[4 * i]);
+          sums[4 * i + 1] = dot_product(of_means.y, of_point, sums[4 * i + 1]);
+          sums[4 * i + 2] = dot_product(of_means.z, of_point, sums[4 * i + 2]);
+          sums[4 * i + 3] = dot_product(of_means.w, of_point, sums[4 * i + 3]);
+        }
+      }
+#pragma unroll
+      for (int i = 0; i < kPanel; ++i) {
+        const std::int32_t mean = means.rows[first + i];
+        if (mean < 0) continue;
+        const float promise =
+            promise_of(means, first + i, scale, points.steps[point], points.corrections[point], sums[i]);
+        const SortableKey key = make_key(promise, static_cast<std::uint32_t>(mean));
+        best = key > best ? key : best;
+      }
+    }
+  }
+  nearest[point] = max(row_of(best), 0);  // distances beyond float32: any mean will do
 }
 
 __global__ void __launch_bounds__(kThreads) count_kernel(MatrixView<const std::int32_t> probes, Visits visits) {
@@ -131,6 +175,15 @@ void promise(MatrixView<const float> queries, const IvfItems& ivf, const Promise
   SEGUE_CUDA_CHECK(cudaGetLastError());
   const dim3 grid(static_cast<unsigned>(ivf.promises.n_blocks), blocks_of(queries.n_rows, kQueriesAtOnce));
   promise_kernel<<<grid, kThreads, 0, stream>>>(ivf.promises, made, promises);
+  SEGUE_CUDA_CHECK(cudaGetLastError());
+}
+
+void nearest_means(MatrixView<const float> points, const Int8Items& means, const PromiseQueries& made,
+                   std::int32_t* nearest, cudaStream_t stream) {
+  quantise_kernel<<<blocks_of(points.n_rows, kThreads), kThreads, 0, stream>>>(points, made);
+  SEGUE_CUDA_CHECK(cudaGetLastError());
+  nearest_means_kernel<<<blocks_of(points.n_rows, kThreads), kThreads, 0, stream>>>(means, made, points.n_rows,
+                                                                                    nearest);
   SEGUE_CUDA_CHECK(cudaGetLastError());
 }
 

@@ -6,8 +6,10 @@
 
 namespace segue::kernels::cuda {
 
-/// Queries in the form that lists' promises are made with, [n_queries, row_bytes] levels of dim + 1 values.
+/// Queries in the form that lists' promises are made with, [n_queries, row_bytes] levels of all values and, with_norm,
+/// of the norm behind them.
 struct PromiseQueries {
+  bool with_norm = true;
   std::int8_t* levels = nullptr;
   std::int64_t row_bytes = 0;    ///< a multiple of 4; zeros behind the last value
   float* steps = nullptr;        ///< [n_queries]; NaN for a query whose norm is not finite, which finds nothing
@@ -17,6 +19,10 @@ struct PromiseQueries {
 /// Makes PromiseQueries and the promises of all lists, [n_queries, n_lists]: the bits of the reference.
 void promise(MatrixView<const float> queries, const IvfItems& ivf, const PromiseQueries& made,
              MatrixView<float> promises, cudaStream_t stream);
+
+/// The mean that promises most to each point, without its norm: [n_points], 0 where none can be told.
+void nearest_means(MatrixView<const float> points, const Int8Items& means, const PromiseQueries& made,
+                   std::int32_t* nearest, cudaStream_t stream);
 
 inline constexpr int kVisitQueries = 16;  ///< queries that a block takes to a list
 

@@ -45,6 +45,8 @@ double bucketed_top_k(MatrixView<const float>, const ItemMatrix&, const ItemList
   fail();
 }
 
+void nearest_means(MatrixView<const float>, const Int8Items&, std::int32_t*, const Device&) { fail(); }
+
 void ivf_top_k(MatrixView<const float>, const ItemMatrix&, const IvfItems&, const ItemLists&, std::int64_t,
                std::int64_t, MatrixView<float>, MatrixView<std::int32_t>, const Device&) {
   fail();

@@ -302,6 +302,23 @@ TEST(IvfItems, TheBytesDoNotDependOnThreads) {
   EXPECT_EQ(one.lists.rows, three.lists.rows);
 }
 
+TEST(IvfItems, TheBytesDoNotDependOnTheDevice) {
+  if (cuda_device_count() == 0) GTEST_SKIP() << "no CUDA device";
+  World world = random_world(1, 900, 7, 53);
+  add_filters(world, 54);
+  const ItemVectors vectors{world.items.data(), 900, 7};
+  for (const bool by_distance : {false, true}) {
+    IvfOptions options{20, 3, 1, by_distance};
+    const IvfItemArrays one = make_ivf_items(vectors, world.bias_data(), options, 1);
+    options.device.kind = Device::Kind::kCuda;
+    const IvfItemArrays other = make_ivf_items(vectors, world.bias_data(), options, 1);
+    EXPECT_EQ(one.promises.panels, other.promises.panels);
+    EXPECT_EQ(one.first_blocks, other.first_blocks);
+    EXPECT_EQ(one.lists.panels, other.lists.panels);
+    EXPECT_EQ(one.lists.rows, other.lists.rows);
+  }
+}
+
 TEST(IvfTopK, OddVectorsEqualTheDefinition) {
   for (const float odd : {kNan, kInfinity, 3e38F, 1e20F, 1e-42F}) {
     World world = random_world(6, 900, 5, 41);
