@@ -53,9 +53,8 @@ std::int64_t scan_block_queries(std::int64_t n_queries, std::int64_t row_bytes, 
 }
 
 std::size_t scan_shared_bytes(std::int64_t block_queries, std::int64_t row_bytes) {
-  const std::int64_t n_slices = (row_bytes + kSliceBytes - 1) / kSliceBytes;
-  return sizeof(ScanShared) + static_cast<std::size_t>(block_queries) * sizeof(QueryBound) +
-         static_cast<std::size_t>(block_queries * n_slices * kSliceBytes);
+  return kStages * sizeof(ScanStage) + static_cast<std::size_t>(block_queries * scan_slices(row_bytes) * kSliceBytes) +
+         sizeof(ScanShared) + static_cast<std::size_t>(block_queries) * sizeof(QueryBound);
 }
 
 std::int64_t scan_buckets_per_tile(std::int64_t block_queries) {

@@ -2,53 +2,43 @@
 
 // The kernel of scan.cuh, compiled once a dtype (scan_<dtype>.cu).
 //
-// Queries are the rows of mma's A and items those of B. A block of 8 warps shares kQueries x 128 sums: a warp has 64
-// queries by 64 items at the widest (4 x 8 mma tiles, 128 sums a thread). Slices of 128 bytes of the items' rows pass
-// through a ring of kStages in shared memory by cp.async; the queries' rows lie there for good. Chunks of 16 bytes are
-// permuted by the row (chunk ^ row % 8), so that neither cp.async nor ldmatrix meets a bank twice.
+// Queries are the rows of mma's A and items those of B. 8 warps share the sums of a block's queries with 128 items.
+// Slices of 128 bytes of the items' rows pass through a ring of kStages in shared memory by cp.async; the queries' rows
+// lie there for good. Chunks of 16 bytes are permuted by the row (chunk ^ row % 8), so that neither cp.async nor
+// ldmatrix meets a bank twice; it is also what wgmma calls the 128-byte swizzle.
 //
 // Selection costs one comparison a score: a thread compares its sums of a query with one threshold, less the bound of
 // the tile, and only where a lane of the warp has a hit is it asked which. Hits are rare. They wait in shared memory
 // until there are many, since an atomic on global memory would hold the warp for longer than the tile takes.
 
+#include "kernels/cuda/scan_mma.cuh"
 #include "kernels/cuda/scan_shared.cuh"
 #include "kernels/cuda/tensor_core.cuh"
 #include "kernels/sortable_key.h"
 
 namespace segue::kernels::cuda {
 
-/// How the warps share a block's queries and items.
-template <int kQueries>
-struct ScanShape {
-  static constexpr int kQueryWarps = scan_query_warps(kQueries);
-  static constexpr int kItemWarps = kScanWarps / kQueryWarps;
-  static constexpr int kRowTiles = kQueries / kQueryWarps / 16;  // mma tiles of a warp along the queries
-  static constexpr int kColTiles = kTileItems / kItemWarps / 8;  // and along the items
-  static constexpr int kBlocksPerProcessor = kQueries >= 128 ? 1 : 2;
-};
-
-template <DType kDType, int kQueries, ScanFor kFor>
+/// @tparam Form  who holds which sum, and the instruction that adds to it: ScanByMma, ScanByWgmma
+template <class Form, ScanFor kFor>
 class ScanBlock {
-  using Shape = ScanShape<kQueries>;
-  using Core = TensorCore<kDType>;
-  using Sum = typename Core::Sum;
-  static constexpr bool kIsInt8 = kDType == DType::kInt8;
+  using Sum = typename Form::Sum;
+  using Sums = typename Form::Sums;
+  static constexpr int kQueries = Form::kQueries;
+  static constexpr bool kIsInt8 = Form::kDType == DType::kInt8;
   static constexpr bool kCollects = kFor == ScanFor::kCandidates;
-  static constexpr int kRowTiles = Shape::kRowTiles;
-  static constexpr int kColTiles = Shape::kColTiles;
+  static constexpr int kRowTiles = Form::kRowTiles;
+  static constexpr int kColTiles = Form::kColTiles;
 
  public:
-  __device__ ScanBlock(const Scan& scan, ScanShared& shared, char* query_rows, QueryBound* bounds)
+  __device__ ScanBlock(const Scan& scan, ScanStage* stages, char* query_rows, ScanShared& shared, QueryBound* bounds)
       : scan_(scan),
+        stages_(stages),
         shared_(shared),
         query_rows_(query_rows),
         bounds_(bounds),
-        n_slices_(static_cast<int>((scan.row_bytes + kSliceBytes - 1) / kSliceBytes)),
+        n_slices_(static_cast<int>(scan_slices(scan.row_bytes))),
         first_query_(static_cast<std::int64_t>(blockIdx.y) * kQueries),
-        thread_(static_cast<int>(threadIdx.x)),
-        lane_(thread_ % 32),
-        query_of_warp_(thread_ / 32 / Shape::kItemWarps * (kRowTiles * 16)),
-        item_of_warp_(thread_ / 32 % Shape::kItemWarps * (kColTiles * 8)) {}
+        thread_(static_cast<int>(threadIdx.x)) {}
 
   __device__ void run() {
     load_queries();
@@ -58,7 +48,7 @@ class ScanBlock {
     Loader loader(*this, first_tile, n_all);
     for (int i = 0; i < kStages - 1; ++i) loader.next();
 
-    Sum sums[kRowTiles][kColTiles][4];
+    Sums sums;
     Best best;
     if constexpr (!kCollects) best.clear();
     bool many_hits = false;
@@ -66,6 +56,7 @@ class ScanBlock {
     for (int tile = first_tile; tile < n_all; tile += static_cast<int>(gridDim.x)) {
       for (int slice = 0; slice < n_slices_; ++slice) {
         wait_for_copies<kStages - 2>();
+        Form::publish();
         // The oldest stage is there for all, and all have left the one that is loaded next.
         if constexpr (!kCollects) {
           __syncthreads();
@@ -75,7 +66,7 @@ class ScanBlock {
         }
         loader.next();
         if (slice == 0) begin(sums, ring);
-        multiply(sums, slice, stage);
+        Form::multiply(sums, query_rows_ + slice * (kQueries * kSliceBytes), stages_[stage]);
         stage = stage + 1 == kStages ? 0 : stage + 1;
       }
       if constexpr (kCollects) {
@@ -91,7 +82,7 @@ class ScanBlock {
     }
     if constexpr (!kCollects) {
       // All blocks write as many buckets; the last may have seen nothing.
-      const int n_buckets = static_cast<int>(scan_.n_buckets / (gridDim.x * Shape::kItemWarps * 4));
+      const int n_buckets = static_cast<int>(scan_.n_buckets / (gridDim.x * Form::kItemWarps * 4));
       while (bucket < n_buckets) write(best, bucket++);
     } else {
       __syncthreads();
@@ -134,9 +125,6 @@ class ScanBlock {
     }
   }
 
-  /// Where chunk `chunk` of a row lies among rows of kSliceBytes.
-  static __device__ int swizzled(int row, int chunk) { return row * kSliceBytes + ((chunk ^ (row & 7)) << 4); }
-
   __device__ void load_queries() {
     constexpr int kChunks = kSliceBytes / 16;
     const std::int64_t n_chunks = scan_.row_bytes / 16;
@@ -159,7 +147,7 @@ class ScanBlock {
     constexpr int kRowsAtOnce = kScanThreads / kChunks;
     const int chunk = thread_ % kChunks;
     const std::int64_t at = static_cast<std::int64_t>(slice) * kSliceBytes + chunk * 16;
-    const std::uint32_t to = shared_address(shared_.stages[stage]);
+    const std::uint32_t to = shared_address(stages_[stage].bytes);
 #pragma unroll
     for (int i = 0; i < kTileItems / kRowsAtOnce; ++i) {
       const int item = i * kRowsAtOnce + thread_ / kChunks;
@@ -181,14 +169,10 @@ class ScanBlock {
     }
   }
 
-  /// The column of the block's tile of sum `c` of a column tile.
-  __device__ int item_of(int col_tile, int c) const { return item_of_warp_ + col_tile * 8 + lane_ % 4 * 2 + c % 2; }
-  /// The query of the block of the upper (0) or lower (1) half of a row tile.
-  __device__ int query_of(int row_tile, int half) const {
-    return query_of_warp_ + row_tile * 16 + half * 8 + lane_ / 4;
-  }
+  __device__ int item_of(int col_tile, int c) const { return Form::item_of(thread_, col_tile) + c % 2; }
+  __device__ int query_of(int row_tile, int half) const { return Form::query_of(thread_, row_tile) + half * 8; }
 
-  __device__ void begin(Sum (&sums)[kRowTiles][kColTiles][4], int ring) const {
+  __device__ void begin(Sums& sums, int ring) const {
 #pragma unroll
     for (int j = 0; j < kColTiles; ++j) {
       Sum first[2] = {0, 0};
@@ -200,32 +184,6 @@ class ScanBlock {
       for (int i = 0; i < kRowTiles; ++i) {
 #pragma unroll
         for (int c = 0; c < 4; ++c) sums[i][j][c] = first[c % 2];
-      }
-    }
-  }
-
-  __device__ void multiply(Sum (&sums)[kRowTiles][kColTiles][4], int slice, int stage) const {
-    const int query_row = query_of_warp_ + lane_ % 16;
-    const int item_row = item_of_warp_ + lane_ % 8 + lane_ / 16 * 8;
-    const std::uint32_t queries = shared_address(query_rows_ + slice * (kQueries * kSliceBytes)) +
-                                  static_cast<std::uint32_t>(swizzled(query_row, lane_ / 16));
-    const std::uint32_t items =
-        shared_address(shared_.stages[stage]) + static_cast<std::uint32_t>(swizzled(item_row, lane_ / 8 % 2));
-#pragma unroll
-    for (int step = 0; step < kSliceBytes / kStepBytes; ++step) {
-      // Two chunks on: bits 5 and 6 of the address, which the permutation flips as they are.
-      const std::uint32_t flip = static_cast<std::uint32_t>(step) * kStepBytes;
-      std::uint32_t a[kRowTiles][4];
-      std::uint32_t b[kColTiles / 2][4];
-#pragma unroll
-      for (int i = 0; i < kRowTiles; ++i) load_matrices(a[i], (queries ^ flip) + i * 16 * kSliceBytes);
-#pragma unroll
-      for (int j = 0; j < kColTiles / 2; ++j) load_matrices(b[j], (items ^ flip) + j * 16 * kSliceBytes);
-#pragma unroll
-      for (int i = 0; i < kRowTiles; ++i) {
-#pragma unroll
-        for (int j = 0; j < kColTiles; ++j)
-          Core::multiply(sums[i][j], a[i], b[j / 2][j % 2 * 2], b[j / 2][j % 2 * 2 + 1]);
       }
     }
   }
@@ -247,7 +205,7 @@ class ScanBlock {
   }
 
   /// Notes the hits of a tile; whether there are many by now.
-  __device__ bool collect(const Sum (&sums)[kRowTiles][kColTiles][4], int tile) {
+  __device__ bool collect(const Sums& sums, int tile) {
     const CudaTile bounds = scan_.tiles[tile];
     bool many = false;
 #pragma unroll
@@ -321,14 +279,14 @@ class ScanBlock {
   };
 
   /// Raises the best by a tile; a NaN raises nothing.
-  __device__ void raise(Best& best, const Sum (&sums)[kRowTiles][kColTiles][4], int tile, int ring) const {
+  __device__ void raise(Best& best, const Sums& sums, int tile, int ring) const {
 #pragma unroll
     for (int j = 0; j < kColTiles; ++j) {
 #pragma unroll
       for (int c = 0; c < 2; ++c) {
         const int item = item_of(j, c);
-        const std::int64_t row = row_at(tile, item);
-        const bool counts = row < scan_.n_items && is_allowed(scan_.allowed, row);
+        const auto row = static_cast<std::uint32_t>(row_at(tile, item));  // 64 bits of each would be too many registers
+        const bool counts = row < static_cast<std::uint32_t>(scan_.n_items) && is_allowed(scan_.allowed, row);
         const float scale = kIsInt8 ? shared_.scales[ring][item] : 0.0F;
         const float bias = kIsInt8 && scan_.bias != nullptr ? shared_.bias[ring][item] : 0.0F;
 #pragma unroll
@@ -349,8 +307,8 @@ class ScanBlock {
   }
 
   __device__ void write(Best& best, std::int64_t nth) const {
-    const std::int64_t warp = thread_ / 32 % Shape::kItemWarps;
-    const std::int64_t bucket = ((nth * gridDim.x + blockIdx.x) * Shape::kItemWarps + warp) * 4 + lane_ % 4;
+    const std::int64_t warp = thread_ / 32 % Form::kItemWarps;
+    const std::int64_t bucket = ((nth * gridDim.x + blockIdx.x) * Form::kItemWarps + warp) * 4 + thread_ % 4;
 #pragma unroll
     for (int i = 0; i < kRowTiles; ++i) {
 #pragma unroll
@@ -365,22 +323,30 @@ class ScanBlock {
   }
 
   const Scan& scan_;
+  ScanStage* stages_;
   ScanShared& shared_;
   char* query_rows_;
   QueryBound* bounds_;
   const int n_slices_;
   const std::int64_t first_query_;
-  const int thread_, lane_, query_of_warp_, item_of_warp_;
+  const int thread_;
 };
 
+template <class Form, ScanFor kFor>
+__device__ void run_scan(const Scan& scan) {
+  extern __shared__ __align__(1024) char memory[];
+  auto* stages = reinterpret_cast<ScanStage*>(memory);
+  char* query_rows = memory + kStages * sizeof(ScanStage);
+  char* behind = query_rows + scan_slices(scan.row_bytes) * (Form::kQueries * kSliceBytes);
+  auto& shared = *reinterpret_cast<ScanShared*>(behind);
+  auto* bounds = reinterpret_cast<QueryBound*>(behind + sizeof(ScanShared));
+  ScanBlock<Form, kFor>(scan, stages, query_rows, shared, bounds).run();
+}
+
 template <DType kDType, int kQueries, ScanFor kFor>
-__global__ void __launch_bounds__(kScanThreads, ScanShape<kQueries>::kBlocksPerProcessor)
+__global__ void __launch_bounds__(kScanThreads, ScanByMma<kDType, kQueries>::kBlocksPerProcessor)
     scan_kernel(const __grid_constant__ Scan scan) {
-  extern __shared__ __align__(128) char memory[];
-  auto& shared = *reinterpret_cast<ScanShared*>(memory);
-  auto* bounds = reinterpret_cast<QueryBound*>(memory + sizeof(ScanShared));
-  char* query_rows = reinterpret_cast<char*>(bounds + kQueries);
-  ScanBlock<kDType, kQueries, kFor>(scan, shared, query_rows, bounds).run();
+  run_scan<ScanByMma<kDType, kQueries>, kFor>(scan);
 }
 
 template <DType kDType, ScanFor kFor>

@@ -19,14 +19,28 @@ constexpr int scan_query_warps(std::int64_t block_queries) {
   return block_queries == 256 ? 4 : block_queries == 16 ? 1 : 2;
 }
 
-/// Shared memory besides the queries' bounds and rows.
+// Shared memory of a block: the stages, the queries' rows [slice][query][kSliceBytes], ScanShared, and the queries'
+// bounds. Stages and rows begin on 1024 bytes.
+
+/// A slice of the rows of a tile.
+struct alignas(1024) ScanStage {
+  char bytes[kTileItems * kSliceBytes];
+};
+
 struct alignas(128) ScanShared {
-  char stages[kStages][kTileItems * kSliceBytes];
   float bias[kStages][kTileItems];
   float scales[kStages][kTileItems];
   std::uint64_t hits[kHits];  ///< query of the block << 32 | item
   int n_hits;
 };
+
+/// Slices of a row.
+SEGUE_HOST_DEVICE constexpr std::int64_t scan_slices(std::int64_t row_bytes) {
+  return (row_bytes + kSliceBytes - 1) / kSliceBytes;
+}
+
+/// Where chunk `chunk` of 16 bytes of a row lies among rows of kSliceBytes.
+SEGUE_HOST_DEVICE constexpr int swizzled(int row, int chunk) { return row * kSliceBytes + ((chunk ^ (row & 7)) << 4); }
 
 using ScanKernel = void (*)(Scan);
 template <DType kDType>

@@ -9,6 +9,7 @@
 
 #include "cli/command.h"
 #include "cli/index_source.h"
+#include "cli/kernel_device.h"
 #include "cli/output_folder.h"
 #include "item_index/index_writer.h"
 #include "item_index/item_index.h"
@@ -83,11 +84,7 @@ constexpr const char* kScoresFile = "scores.npy";
 
 Json search(const IndexArguments& arguments) {
   const auto started = std::chrono::steady_clock::now();
-  const bool cuda = arguments.device == "cuda";
-  const kernels::Device device{cuda ? kernels::Device::Kind::kCuda : kernels::Device::Kind::kCpu, arguments.n_threads(),
-                               nullptr};
-  if (cuda && kernels::cuda_device_count() == 0)
-    throw DeviceError("no CUDA device can be used: segue doctor says what is missing; --device cpu searches too");
+  const kernels::Device device = kernel_device(arguments.device, arguments.n_threads());
   const auto index = item_index::ItemIndex::open(arguments.index);
   const NpyVectors file(arguments.queries);
   const auto queries = file.view();
@@ -180,10 +177,10 @@ void add_index(CLI::App& app, GlobalOptions& global) {
       ->add_option("--probes", arguments->probes,
                    "Lists to look into; 0: the exact scan; else as the index was calibrated")
       ->check(CLI::NonNegativeNumber);
-  searched
-      ->add_option("--device", arguments->device,
-                   "cpu, or cuda: the exact scan of float32 vectors on the GPU, with the same results")
-      ->check(CLI::IsMember({"cpu", "cuda"}));
+  searched->add_option("--device", arguments->device, "cpu, or cuda, cuda:1, ...: on a GPU, with the same results")
+      ->check([](const std::string& name) {
+        return is_kernel_device(name) ? std::string() : "--device: '" + name + "' is none of cpu, cuda, cuda:0, ...";
+      });
   searched->add_flag("--overwrite", arguments->overwrite, "Replace lists that are there");
   threads(searched);
 }

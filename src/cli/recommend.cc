@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli/command.h"
+#include "cli/kernel_device.h"
 #include "config/section.h"
 #include "model_file/bundle.h"
 #include "support/errors.h"
@@ -32,6 +33,12 @@ void run_recommend(const RecommendArguments& arguments, const GlobalOptions& glo
   int threads = 0;
   root.read("threads", threads,
             {.meaning = "of the CPU; 0: all that this process may use", .unit = "threads", .low = 0, .high = 4096});
+  std::string device = "cpu";
+  root.read(
+      "device", device,
+      {.meaning = "where items are searched: cpu, cuda or cuda:N, with the same lists; histories are read by the CPU"});
+  if (!is_kernel_device(device))
+    throw ConfigError("device: '" + device + "' is none of cpu, cuda, cuda:0, cuda:1, ...; recommend needs it named");
   events::SourceOptions source;
   auto data = root.section("data", "the form of the histories: as the training events, unless told otherwise");
   source.read(data);
@@ -42,8 +49,9 @@ void run_recommend(const RecommendArguments& arguments, const GlobalOptions& glo
   const auto existing = arguments.resume      ? recommend::Existing::kResume
                         : arguments.overwrite ? recommend::Existing::kReplace
                                               : recommend::Existing::kRefuse;
-  print_result(global, recommend::recommend(arguments.bundle, source, arguments.histories, arguments.out, options,
-                                            threads > 0 ? threads : available_threads(), existing));
+  print_result(global,
+               recommend::recommend(arguments.bundle, source, arguments.histories, arguments.out, options,
+                                    kernel_device(device, threads > 0 ? threads : available_threads()), existing));
 }
 
 }  // namespace
@@ -53,7 +61,7 @@ void add_recommend(CLI::App& app, GlobalOptions& global) {
   auto* command = app.add_subcommand("recommend", "Recommend for files of histories");
   command->add_option("bundle", arguments->bundle, "Bundle that segue export wrote")->required();
   command->add_option("overrides", arguments->overrides,
-                      "key=value: recommend.*, data.format, data.columns.*, ... or threads, for example "
+                      "key=value: recommend.*, data.format, data.columns.*, ... threads or device, for example "
                       "recommend.hide_seen=true");
   command->add_option("--histories", arguments->histories, "Files of histories (globs), columns as the training events")
       ->required();

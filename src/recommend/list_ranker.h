@@ -25,9 +25,10 @@ class ListRanker {
 
 /// All must outlive the ranker.
 /// @param index       of the bundle (open_bundle_index), whose vectors are searched then; nullptr: those of the model
+/// @param device      where item vectors are searched; lists are the same everywhere
 /// @param max_length  events of a history that a model trained by gradient sees; a filter sees all
 std::unique_ptr<ListRanker> make_list_ranker(const BundleModel& model, const item_index::ItemIndex* index,
                                              const ItemFilter& filter, std::int64_t max_length, std::int64_t k,
-                                             bool hide_seen);
+                                             bool hide_seen, const kernels::Device& device);
 
 }  // namespace segue::recommend

@@ -182,7 +182,7 @@ struct Counts {
 
 Json recommend(const std::filesystem::path& bundle, const events::SourceOptions& source,
                const std::vector<std::string>& histories, const std::filesystem::path& out,
-               const RecommendOptions& options, int n_threads, Existing existing) {
+               const RecommendOptions& options, const kernels::Device& device, Existing existing) {
   const auto started = std::chrono::steady_clock::now();
   check_carry(options);
   const auto model = BundleModel::open(bundle);
@@ -200,7 +200,7 @@ Json recommend(const std::filesystem::path& bundle, const events::SourceOptions&
   const auto index = open_bundle_index(bundle, model);
   // A filter reads the whole of a history.
   const std::int64_t max_length = model.model.filter ? std::numeric_limits<std::int64_t>::max() : options.max_length;
-  const auto ranker = make_list_ranker(model, index.get(), filter, max_length, n_found, options.hide_seen);
+  const auto ranker = make_list_ranker(model, index.get(), filter, max_length, n_found, options.hide_seen, device);
 
   const auto files = events::expand_globs(histories);
   std::vector<InputForm> forms = {{items, model.bundle.pipeline}};
@@ -241,7 +241,7 @@ Json recommend(const std::filesystem::path& bundle, const events::SourceOptions&
       storage::write_file_with(directory.shard(shard), [&](const std::filesystem::path& aside) {
         const auto writer = ShardWriter::open(aside, schema, items);
         each_chunk([&](const HistoryChunk& chunk) {
-          const auto lists = rank_chunk(chunk, *ranker, second ? &second->reranker() : nullptr, k, n_threads);
+          const auto lists = rank_chunk(chunk, *ranker, second ? &second->reranker() : nullptr, k, device.n_threads);
           counts.add(lists);
           write_chunk(chunk, lists, reader.carried_columns(), *writer);
         });

@@ -7,6 +7,7 @@
 
 #include "config/section.h"
 #include "events/event_reader.h"
+#include "kernels/device.h"
 #include "support/json.h"
 
 namespace segue::recommend {
@@ -84,6 +85,6 @@ enum class Existing { kRefuse, kReplace, kResume };
 /// @throws Interrupted
 Json recommend(const std::filesystem::path& bundle, const events::SourceOptions& source,
                const std::vector<std::string>& histories, const std::filesystem::path& out,
-               const RecommendOptions& options, int n_threads, Existing existing = Existing::kRefuse);
+               const RecommendOptions& options, const kernels::Device& device, Existing existing = Existing::kRefuse);
 
 }  // namespace segue::recommend

@@ -23,14 +23,25 @@ struct Candidate {
 }  // namespace
 
 VectorRanker::VectorRanker(const BundleModel& model, const item_index::ItemIndex* index, const ItemFilter& filter,
-                           std::int64_t max_length, std::int64_t k, bool hide_seen)
-    : model_(model), index_(index), filter_(filter), max_length_(max_length), k_(k), hide_seen_(hide_seen) {
+                           std::int64_t max_length, std::int64_t k, bool hide_seen, const kernels::Device& device)
+    : model_(model),
+      index_(index),
+      filter_(filter),
+      max_length_(max_length),
+      k_(k),
+      hide_seen_(hide_seen),
+      device_(device) {
+  device_.n_threads = 1;  // of a search: the histories are shared among threads
   if (index != nullptr) {
     items_ = index->segments().front()->items();
     return;
   }
   items_.vectors = {model.item_vectors.data(), model.bundle.items.size(), model.dim()};
   items_.bias = model.output_bias.empty() ? nullptr : model.output_bias.data();
+  if (device.kind == kernels::Device::Kind::kCuda) {
+    on_device_ = std::make_unique<item_index::DeviceSegment>(items_, kernels::IvfItems{}, device.index);
+    return;
+  }
   if (items_.vectors.n_rows < kernels::kLeastInt8Items || model.dim() > kernels::kInt8MaxDim) return;
   int8_ = kernels::make_int8_items(items_.vectors, items_.bias, available_threads());
 }
@@ -41,14 +52,15 @@ void VectorRanker::search(kernels::MatrixView<const float> queries, const std::u
   const kernels::MatrixView<float> best{scores.data(), queries.n_rows, k_};
   const kernels::MatrixView<std::int32_t> rows{items.data(), queries.n_rows, k_};
   if (index_ != nullptr) {
-    index_->segments().front()->top_k(queries, allowed, listed, k_, index_->manifest().probes, best, rows, {});
+    index_->segments().front()->top_k(queries, allowed, listed, k_, index_->manifest().probes, best, rows, device_);
     return;
   }
+  if (on_device_) return on_device_->top_k(queries, allowed, listed, k_, 0, best, rows, device_);
   kernels::ItemMatrix matrix = items_;
   matrix.allowed = allowed;
   const kernels::Int8Items int8 = int8_.view();
   if (int8.n_items > 0) matrix.int8 = &int8;
-  kernels::top_k(queries, matrix, listed, k_, best, rows, {kernels::Device::Kind::kCpu, 1, nullptr});
+  kernels::top_k(queries, matrix, listed, k_, best, rows, device_);
 }
 
 void VectorRanker::search_available(std::span<const HistoryChunk::History> histories, std::span<const float> queries,

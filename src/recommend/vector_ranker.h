@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "item_index/device_segment.h"
 #include "kernels/int8_items.h"
 #include "kernels/top_k.h"
 #include "recommend/list_ranker.h"
@@ -14,7 +16,7 @@ namespace segue::recommend {
 class VectorRanker : public ListRanker {
  public:
   VectorRanker(const BundleModel& model, const item_index::ItemIndex* index, const ItemFilter& filter,
-               std::int64_t max_length, std::int64_t k, bool hide_seen);
+               std::int64_t max_length, std::int64_t k, bool hide_seen, const kernels::Device& device);
   void rank(const HistoryChunk& chunk, std::size_t first, std::size_t n, std::span<std::int32_t> items,
             std::span<float> scores) const override;
   [[nodiscard]] std::int64_t k() const override { return k_; }
@@ -34,8 +36,10 @@ class VectorRanker : public ListRanker {
   const ItemFilter& filter_;
   std::int64_t max_length_, k_;
   bool hide_seen_;
-  kernels::ItemMatrix items_;     ///< of the index or the model; nothing is hidden in it
-  kernels::Int8ItemArrays int8_;  ///< of a large catalogue without an index
+  kernels::Device device_;
+  kernels::ItemMatrix items_;                             ///< of the index or the model; nothing is hidden in it
+  kernels::Int8ItemArrays int8_;                          ///< of a large catalogue without an index
+  std::unique_ptr<item_index::DeviceSegment> on_device_;  ///< CUDA: of a catalogue without an index
 };
 
 }  // namespace segue::recommend
