@@ -25,6 +25,7 @@ constexpr std::int64_t kMostCapacity = 8192;
 constexpr double kGoldenSection = 0.6180339887;
 
 struct BucketedPlan {
+  ScanForm form = ScanForm::kMma;
   std::int64_t n_queries = 0, n_padded = 0, row_bytes = 0;
   std::int64_t block_queries = 0, n_tiles = 0, n_splits = 0;
   int tiles_per_bucket = 1;
@@ -78,6 +79,7 @@ std::optional<BucketedPlan> plan_bucketed(std::int64_t n_queries, const CudaItem
                                           double recall) {
   const DeviceFacts facts = facts_of_current_device();
   BucketedPlan plan;
+  plan.form = facts.wgmma ? ScanForm::kWgmma : ScanForm::kMma;
   plan.n_queries = n_queries;
   plan.row_bytes = items.row_bytes;
   plan.block_queries = scan_block_queries(n_queries, items.row_bytes, facts.shared_bytes);
@@ -87,15 +89,16 @@ std::optional<BucketedPlan> plan_bucketed(std::int64_t n_queries, const CudaItem
   plan.n_tiles = (items.n_items + kCudaTileItems - 1) / kCudaTileItems;
   const std::int64_t n_slots =
       facts.n_processors *
-      std::max(1, scan_blocks_per_processor(items.nominators, plan.block_queries, items.row_bytes));
+      std::max(1, scan_blocks_per_processor(plan.form, items.nominators, plan.block_queries, items.row_bytes));
   plan.n_splits = std::clamp<std::int64_t>(n_slots / n_query_blocks, 1, plan.n_tiles);
   const std::int64_t wanted = buckets_for(items.n_items, k, recall);
   const std::int64_t most_tiles = (plan.n_tiles + plan.n_splits - 1) / plan.n_splits;  // of a block
   plan.tiles_per_bucket = static_cast<int>(most_tiles);
   while (true) {
-    plan.n_buckets = scan_buckets(plan.block_queries, plan.n_tiles, plan.n_splits, plan.tiles_per_bucket);
+    plan.n_buckets = scan_buckets(plan.form, plan.block_queries, plan.n_tiles, plan.n_splits, plan.tiles_per_bucket);
     // Half of the last round of buckets may be smaller than the others: count whole tiles alone.
-    const std::int64_t n_full = plan.n_tiles / plan.tiles_per_bucket * scan_buckets_per_tile(plan.block_queries);
+    const std::int64_t n_full =
+        plan.n_tiles / plan.tiles_per_bucket * scan_buckets_per_tile(plan.form, plan.block_queries);
     if (n_full >= wanted) break;
     if (plan.tiles_per_bucket == 1) return std::nullopt;
     plan.tiles_per_bucket = (plan.tiles_per_bucket + 1) / 2;
@@ -108,7 +111,7 @@ std::optional<BucketedPlan> plan_bucketed(std::int64_t n_queries, const CudaItem
 }
 
 std::int64_t expected_buckets(const BucketedPlan& plan) {
-  return plan.n_tiles / plan.tiles_per_bucket * scan_buckets_per_tile(plan.block_queries);
+  return plan.n_tiles / plan.tiles_per_bucket * scan_buckets_per_tile(plan.form, plan.block_queries);
 }
 
 std::size_t bytes_of_plan(const BucketedPlan& plan) { return BucketedWorkspace(plan, WorkspaceLayout(nullptr)).bytes; }
@@ -127,7 +130,7 @@ void search(const BucketedPlan& plan, MatrixView<const float> queries, const Ite
   const BucketedWorkspace work(plan, WorkspaceLayout(device.workspace));
   const bool exact = items.vectors.dtype == DType::kInt8;
   nominate_queries(queries, plan.n_padded, items.cuda->nominators, exact, plan.row_bytes, work.rows, work.bounds, on);
-  Scan best = scan_of(items, plan.block_queries, plan.n_queries, work.rows, work.bounds);
+  Scan best = scan_of(items, plan.form, plan.block_queries, plan.n_queries, work.rows, work.bounds);
   best.what = ScanFor::kBest;
   best.n_tiles = plan.n_tiles;
   best.n_splits = plan.n_splits;

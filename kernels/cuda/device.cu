@@ -1,5 +1,7 @@
 // The CUDA device of this process: is it there, and its memory.
 
+#include <cstdlib>
+
 #include "kernels/cuda/check.cuh"
 #include "kernels/cuda/device_facts.h"
 #include "kernels/device.h"
@@ -51,6 +53,20 @@ void copy_from_device(void* to, const void* from, std::size_t n_bytes) {
 void wait_for_device() { SEGUE_CUDA_CHECK(cudaDeviceSynchronize()); }
 
 namespace cuda {
+namespace {
+
+#ifdef SEGUE_CUDA_SM90A
+constexpr bool kBuiltForHopper = true;
+#else
+constexpr bool kBuiltForHopper = false;
+#endif
+
+bool asked_for_wgmma() {
+  const char* value = std::getenv("SEGUE_CUDA_WGMMA");  // NOLINT(concurrency-mt-unsafe): nothing here sets it
+  return value != nullptr && std::string(value) == "1";
+}
+
+}  // namespace
 
 DeviceFacts facts_of_current_device() {
   int device = 0;
@@ -59,7 +75,12 @@ DeviceFacts facts_of_current_device() {
   SEGUE_CUDA_CHECK(cudaGetDevice(&device));
   SEGUE_CUDA_CHECK(cudaDeviceGetAttribute(&n_processors, cudaDevAttrMultiProcessorCount, device));
   SEGUE_CUDA_CHECK(cudaDeviceGetAttribute(&shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
-  return {n_processors, static_cast<std::size_t>(shared_bytes)};
+  int major = 0;
+  int minor = 0;
+  SEGUE_CUDA_CHECK(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device));
+  SEGUE_CUDA_CHECK(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device));
+  return {n_processors, static_cast<std::size_t>(shared_bytes),
+          kBuiltForHopper && major == 9 && minor == 0 && asked_for_wgmma()};
 }
 
 }  // namespace cuda

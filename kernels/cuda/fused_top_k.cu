@@ -53,9 +53,11 @@ struct Workspace {
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
+ScanForm form_of(const FusedPlan& plan) { return plan.wgmma ? ScanForm::kWgmma : ScanForm::kMma; }
+
 /// Chooses the sample: the rarest that leaves enough buckets.
 bool plan_sample(std::int64_t n_items, const DeviceFacts& facts, FusedPlan& plan) {
-  const std::int64_t per_tile = scan_buckets_per_tile(plan.block_queries);
+  const std::int64_t per_tile = scan_buckets_per_tile(form_of(plan), plan.block_queries);
   const std::int64_t n_query_blocks = plan.n_padded() / plan.block_queries;
   for (plan.sample_step = kMaxSampleStep; plan.sample_step >= 1; plan.sample_step /= 2) {
     const std::int64_t rank = sample_rank(plan.k, plan.sample_step);
@@ -70,7 +72,8 @@ bool plan_sample(std::int64_t n_items, const DeviceFacts& facts, FusedPlan& plan
     plan.tiles_per_bucket =
         static_cast<int>(std::clamp<std::int64_t>(plan.n_sample_tiles * per_tile / (kBucketsPerRank * rank), 1,
                                                   ceil_div(plan.n_sample_tiles, plan.n_sample_splits)));
-    plan.n_buckets = scan_buckets(plan.block_queries, plan.n_sample_tiles, plan.n_sample_splits, plan.tiles_per_bucket);
+    plan.n_buckets = scan_buckets(form_of(plan), plan.block_queries, plan.n_sample_tiles, plan.n_sample_splits,
+                                  plan.tiles_per_bucket);
     return true;
   }
   return false;
@@ -84,6 +87,7 @@ std::optional<FusedPlan> plan_fused(std::int64_t n_queries, const CudaItems& ite
                                     const DeviceFacts& facts) {
   FusedPlan plan;
   plan.nominators = items.nominators;
+  plan.wgmma = facts.wgmma;
   plan.n_queries = n_queries;
   plan.k = k;
   plan.row_bytes = items.row_bytes;
@@ -92,7 +96,8 @@ std::optional<FusedPlan> plan_fused(std::int64_t n_queries, const CudaItems& ite
   if (!plan_sample(items.n_items, facts, plan)) return std::nullopt;
   if (finish_shared_bytes(plan.capacity, items.dim) > facts.shared_bytes) return std::nullopt;
   const std::int64_t n_slots =
-      facts.n_processors * std::max(1, scan_blocks_per_processor(plan.nominators, plan.block_queries, plan.row_bytes));
+      facts.n_processors *
+      std::max(1, scan_blocks_per_processor(form_of(plan), plan.nominators, plan.block_queries, plan.row_bytes));
   plan.n_splits = std::clamp<std::int64_t>(n_slots / (plan.n_padded() / plan.block_queries), 1,
                                            ceil_div(items.n_items, kCudaTileItems));
   return plan;
@@ -107,7 +112,7 @@ void fused_top_k(const FusedPlan& plan, MatrixView<const float> queries, const I
   const bool exact = items.vectors.dtype == DType::kInt8;
   nominate_queries(queries, plan.n_padded(), plan.nominators, exact, plan.row_bytes, work.rows, work.bounds, on);
 
-  Scan sample = scan_of(items, plan.block_queries, plan.n_queries, work.rows, work.bounds);
+  Scan sample = scan_of(items, form_of(plan), plan.block_queries, plan.n_queries, work.rows, work.bounds);
   Scan all = sample;
   sample.what = ScanFor::kMaxima;
   sample.first_row = plan.sample_step / 2;

@@ -15,6 +15,7 @@ namespace segue::kernels::cuda {
 /// are finished by the plain form.
 struct FusedPlan {
   DType nominators = DType::kFloat32;
+  bool wgmma = false;  ///< Hopper's instructions
   std::int64_t n_queries = 0;
   std::int64_t k = 0;
   std::int64_t row_bytes = 0;

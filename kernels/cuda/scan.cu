@@ -6,14 +6,14 @@
 namespace segue::kernels::cuda {
 namespace {
 
-ScanKernel kernel_of(DType nominators, std::int64_t block_queries, ScanFor what) {
+ScanKernel kernel_of(ScanForm form, DType nominators, std::int64_t block_queries, ScanFor what) {
   switch (nominators) {
-    case DType::kBFloat16: return scan_kernel_of<DType::kBFloat16>(block_queries, what);
-    case DType::kFloat16: return scan_kernel_of<DType::kFloat16>(block_queries, what);
-    case DType::kInt8: return scan_kernel_of<DType::kInt8>(block_queries, what);
+    case DType::kBFloat16: return scan_kernel_of<DType::kBFloat16>(form, block_queries, what);
+    case DType::kFloat16: return scan_kernel_of<DType::kFloat16>(form, block_queries, what);
+    case DType::kInt8: return scan_kernel_of<DType::kInt8>(form, block_queries, what);
     case DType::kFloat32: break;
   }
-  return scan_kernel_of<DType::kFloat32>(block_queries, what);
+  return scan_kernel_of<DType::kFloat32>(form, block_queries, what);
 }
 
 /// Lets a kernel have more than the 48 KB that any may have.
@@ -24,10 +24,11 @@ void allow_shared_memory(ScanKernel kernel, std::size_t n_bytes) {
 
 }  // namespace
 
-Scan scan_of(const ItemMatrix& items, std::int64_t block_queries, std::int64_t n_queries, const void* rows,
-             const QueryBound* bounds) {
+Scan scan_of(const ItemMatrix& items, ScanForm form, std::int64_t block_queries, std::int64_t n_queries,
+             const void* rows, const QueryBound* bounds) {
   Scan scan;
   scan.nominators = items.cuda->nominators;
+  scan.form = form;
   scan.block_queries = block_queries;
   scan.n_queries = n_queries;
   scan.queries = rows;
@@ -57,18 +58,19 @@ std::size_t scan_shared_bytes(std::int64_t block_queries, std::int64_t row_bytes
          sizeof(ScanShared) + static_cast<std::size_t>(block_queries) * sizeof(QueryBound);
 }
 
-std::int64_t scan_buckets_per_tile(std::int64_t block_queries) {
-  return kScanWarps / scan_query_warps(block_queries) * 4;
+std::int64_t scan_buckets_per_tile(ScanForm form, std::int64_t block_queries) {
+  const bool wgmma = form == ScanForm::kWgmma && block_queries >= 128;
+  return (wgmma ? 1 : kScanWarps / scan_query_warps(block_queries)) * 4;
 }
 
-std::int64_t scan_buckets(std::int64_t block_queries, std::int64_t n_tiles, std::int64_t n_splits,
+std::int64_t scan_buckets(ScanForm form, std::int64_t block_queries, std::int64_t n_tiles, std::int64_t n_splits,
                           std::int64_t tiles_per_bucket) {
   const std::int64_t most_tiles = (n_tiles + n_splits - 1) / n_splits;  // of a block
-  return (most_tiles + tiles_per_bucket - 1) / tiles_per_bucket * n_splits * scan_buckets_per_tile(block_queries);
+  return (most_tiles + tiles_per_bucket - 1) / tiles_per_bucket * n_splits * scan_buckets_per_tile(form, block_queries);
 }
 
-int scan_blocks_per_processor(DType nominators, std::int64_t block_queries, std::int64_t row_bytes) {
-  const ScanKernel kernel = kernel_of(nominators, block_queries, ScanFor::kCandidates);
+int scan_blocks_per_processor(ScanForm form, DType nominators, std::int64_t block_queries, std::int64_t row_bytes) {
+  const ScanKernel kernel = kernel_of(form, nominators, block_queries, ScanFor::kCandidates);
   const std::size_t shared_bytes = scan_shared_bytes(block_queries, row_bytes);
   allow_shared_memory(kernel, shared_bytes);
   int n_blocks = 0;
@@ -78,7 +80,7 @@ int scan_blocks_per_processor(DType nominators, std::int64_t block_queries, std:
 }
 
 void scan(const Scan& scan, cudaStream_t stream) {
-  const ScanKernel kernel = kernel_of(scan.nominators, scan.block_queries, scan.what);
+  const ScanKernel kernel = kernel_of(scan.form, scan.nominators, scan.block_queries, scan.what);
   const std::size_t shared_bytes = scan_shared_bytes(scan.block_queries, scan.row_bytes);
   allow_shared_memory(kernel, shared_bytes);
   const dim3 grid(static_cast<unsigned>(scan.n_splits), static_cast<unsigned>(scan.n_query_blocks()));

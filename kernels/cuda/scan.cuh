@@ -15,12 +15,19 @@ enum class ScanFor {
   kBest,        ///< the best score of each bucket of all items, and its row
 };
 
+/// By which instructions. Groups of 16 and 64 queries are always scanned by mma.
+enum class ScanForm {
+  kMma,    ///< sm_80 and later
+  kWgmma,  ///< sm_90a
+};
+
 /// A scan of items by tensor cores: scores are made and looked at in registers, and never written.
 ///
 /// A block keeps kScanQueries of the queries in shared memory and lets tiles of kCudaTileItems items pass: those at
 /// block, block + n_splits, ... of the rows first_row + i * row_step; for kBest of rows n_tiles apart.
 struct Scan {
   ScanFor what = ScanFor::kCandidates;
+  ScanForm form = ScanForm::kMma;
   DType nominators = DType::kFloat32;
   std::int64_t block_queries = 0;  ///< one of kScanQueries
   std::int64_t n_queries = 0;
@@ -53,8 +60,8 @@ struct Scan {
 };
 
 /// A scan of items.cuda, of which only what is wanted is still to be said.
-Scan scan_of(const ItemMatrix& items, std::int64_t block_queries, std::int64_t n_queries, const void* rows,
-             const QueryBound* bounds);
+Scan scan_of(const ItemMatrix& items, ScanForm form, std::int64_t block_queries, std::int64_t n_queries,
+             const void* rows, const QueryBound* bounds);
 
 /// The queries that a block should hold for so many, by what shared memory has room for; 0: not even the fewest.
 std::int64_t scan_block_queries(std::int64_t n_queries, std::int64_t row_bytes, std::size_t shared_bytes);
@@ -62,12 +69,12 @@ std::int64_t scan_block_queries(std::int64_t n_queries, std::int64_t row_bytes, 
 /// Shared memory of a block.
 std::size_t scan_shared_bytes(std::int64_t block_queries, std::int64_t row_bytes);
 /// Buckets into which a block puts each of its tiles.
-std::int64_t scan_buckets_per_tile(std::int64_t block_queries);
+std::int64_t scan_buckets_per_tile(ScanForm form, std::int64_t block_queries);
 /// Buckets of a query, of all splits.
-std::int64_t scan_buckets(std::int64_t block_queries, std::int64_t n_tiles, std::int64_t n_splits,
+std::int64_t scan_buckets(ScanForm form, std::int64_t block_queries, std::int64_t n_tiles, std::int64_t n_splits,
                           std::int64_t tiles_per_bucket);
 /// Blocks of a scan that one multiprocessor of the current device runs at a time.
-int scan_blocks_per_processor(DType nominators, std::int64_t block_queries, std::int64_t row_bytes);
+int scan_blocks_per_processor(ScanForm form, DType nominators, std::int64_t block_queries, std::int64_t row_bytes);
 
 void scan(const Scan& scan, cudaStream_t stream);
 

@@ -2,6 +2,6 @@
 
 namespace segue::kernels::cuda {
 
-template ScanKernel scan_kernel_of<DType::kInt8>(std::int64_t, ScanFor);
+template ScanKernel scan_kernel_of<DType::kInt8>(ScanForm, std::int64_t, ScanFor);
 
 }  // namespace segue::kernels::cuda

@@ -13,6 +13,7 @@
 
 #include "kernels/cuda/scan_mma.cuh"
 #include "kernels/cuda/scan_shared.cuh"
+#include "kernels/cuda/scan_wgmma.cuh"
 #include "kernels/cuda/tensor_core.cuh"
 #include "kernels/sortable_key.h"
 
@@ -349,24 +350,37 @@ __global__ void __launch_bounds__(kScanThreads, ScanByMma<kDType, kQueries>::kBl
   run_scan<ScanByMma<kDType, kQueries>, kFor>(scan);
 }
 
+/// The same on Hopper's own tensor core instructions. Other targets compile the name alone; the host does not ask for
+/// it.
+template <DType kDType, int kQueries, ScanFor kFor>
+__global__ void __launch_bounds__(kScanThreads, 1) scan_wgmma_kernel(const __grid_constant__ Scan scan) {
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+  run_scan<ScanByWgmma<kDType, kQueries>, kFor>(scan);
+#else
+  (void)scan;
+  __trap();
+#endif
+}
+
 template <DType kDType, ScanFor kFor>
-ScanKernel scan_kernel_for(std::int64_t block_queries) {
+ScanKernel scan_kernel_for(ScanForm form, std::int64_t block_queries) {
+  const bool wgmma = form == ScanForm::kWgmma;
   switch (block_queries) {
     case 16: return scan_kernel<kDType, 16, kFor>;
     case 64: return scan_kernel<kDType, 64, kFor>;
-    case 128: return scan_kernel<kDType, 128, kFor>;
-    default: return scan_kernel<kDType, 256, kFor>;
+    case 128: return wgmma ? scan_wgmma_kernel<kDType, 128, kFor> : scan_kernel<kDType, 128, kFor>;
+    default: return wgmma ? scan_wgmma_kernel<kDType, 256, kFor> : scan_kernel<kDType, 256, kFor>;
   }
 }
 
 template <DType kDType>
-ScanKernel scan_kernel_of(std::int64_t block_queries, ScanFor what) {
+ScanKernel scan_kernel_of(ScanForm form, std::int64_t block_queries, ScanFor what) {
   switch (what) {
-    case ScanFor::kCandidates: return scan_kernel_for<kDType, ScanFor::kCandidates>(block_queries);
-    case ScanFor::kMaxima: return scan_kernel_for<kDType, ScanFor::kMaxima>(block_queries);
+    case ScanFor::kCandidates: return scan_kernel_for<kDType, ScanFor::kCandidates>(form, block_queries);
+    case ScanFor::kMaxima: return scan_kernel_for<kDType, ScanFor::kMaxima>(form, block_queries);
     case ScanFor::kBest: break;
   }
-  return scan_kernel_for<kDType, ScanFor::kBest>(block_queries);
+  return scan_kernel_for<kDType, ScanFor::kBest>(form, block_queries);
 }
 
 }  // namespace segue::kernels::cuda

@@ -44,6 +44,6 @@ SEGUE_HOST_DEVICE constexpr int swizzled(int row, int chunk) { return row * kSli
 
 using ScanKernel = void (*)(Scan);
 template <DType kDType>
-ScanKernel scan_kernel_of(std::int64_t block_queries, ScanFor what);
+ScanKernel scan_kernel_of(ScanForm form, std::int64_t block_queries, ScanFor what);
 
 }  // namespace segue::kernels::cuda

@@ -30,6 +30,10 @@ elseif(NOT CMAKE_CUDA_ARCHITECTURES)
   endif()
 endif()
 
+if("90a-real" IN_LIST CMAKE_CUDA_ARCHITECTURES OR "90a" IN_LIST CMAKE_CUDA_ARCHITECTURES)
+  add_compile_definitions($<$<COMPILE_LANGUAGE:CUDA>:SEGUE_CUDA_SM90A>)
+endif()
+
 enable_language(CUDA)
 # CMake 3.25 knows no C++20 dialect of nvcc 13, and takes CMAKE_CXX_STANDARD for CUDA's unless told another.
 set(CMAKE_CUDA_STANDARD 17)
