@@ -4,138 +4,18 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <memory>
 #include <random>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 #include "kernels/ivf_items.h"
 #include "kernels/top_k.h"
-#include "tests/kernels/on_device.h"
+#include "tests/kernels/ivf_on_cuda.h"
 
 namespace segue::kernels {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr Device kReference{Device::Kind::kReference, 1, nullptr};
 constexpr DType kFloats[] = {DType::kFloat32, DType::kBFloat16, DType::kFloat16};
-
-struct World {
-  std::int64_t n_queries, n_items, dim;
-  std::vector<float> queries, items, bias;
-  std::vector<std::uint32_t> allowed;
-  std::vector<std::int64_t> offsets;
-  std::vector<std::int32_t> excluded;
-
-  [[nodiscard]] MatrixView<const float> query_view() const { return {queries.data(), n_queries, dim}; }
-  [[nodiscard]] const float* bias_data() const { return bias.empty() ? nullptr : bias.data(); }
-};
-
-World random_world(std::int64_t n_queries, std::int64_t n_items, std::int64_t dim, unsigned seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  World world{n_queries, n_items, dim, {}, {}, {}, {}, {}, {}};
-  for (std::int64_t i = 0; i < n_queries * dim; ++i) world.queries.push_back(normal(random));
-  for (std::int64_t i = 0; i < n_items; ++i) {
-    const float length = std::exp(normal(random));  // unequal norms, as factors have
-    for (std::int64_t j = 0; j < dim; ++j) world.items.push_back(length * normal(random));
-  }
-  return world;
-}
-
-void add_filters(World& world, unsigned seed) {
-  std::mt19937 random(seed);
-  for (std::int64_t i = 0; i < world.n_items; ++i) world.bias.push_back(static_cast<float>(random() % 7) - 3);
-  for (std::int64_t i = 0; i < (world.n_items + 31) / 32; ++i)
-    world.allowed.push_back(static_cast<std::uint32_t>(random() | random()));
-  world.offsets = {0};
-  for (std::int64_t q = 0; q < world.n_queries; ++q) {
-    for (unsigned i = 0; i < random() % 5; ++i)
-      world.excluded.push_back(static_cast<std::int32_t>(random() % static_cast<unsigned>(world.n_items)));
-    world.offsets.push_back(static_cast<std::int64_t>(world.excluded.size()));
-  }
-  world.excluded.push_back(0);  // so that data() is never null
-}
-
-struct Lists {
-  std::vector<float> scores;
-  std::vector<std::int32_t> rows;
-  bool operator==(const Lists&) const = default;
-};
-
-Lists search(const World& world, const ItemVectors& vectors, const IvfItems& ivf, std::int64_t k, std::int64_t n_probes,
-             const Device& device) {
-  const auto n = static_cast<std::size_t>(world.n_queries * k);
-  Lists found{std::vector<float>(n, kNan), std::vector<std::int32_t>(n, -7)};
-  const ItemMatrix items{vectors, world.bias_data(), world.allowed.empty() ? nullptr : world.allowed.data()};
-  const ItemLists excluded{world.offsets.empty() ? nullptr : world.offsets.data(), world.excluded.data()};
-  ivf_top_k(world.query_view(), items, ivf, excluded, k, n_probes, {found.scores.data(), world.n_queries, k},
-            {found.rows.data(), world.n_queries, k}, device);
-  return found;
-}
-
-/// The same on CUDA, in a workspace for `at_once` queries.
-Lists search_on_cuda(const World& world, const ItemVectors& vectors, const IvfItems& ivf, std::int64_t k,
-                     std::int64_t n_probes, std::int64_t at_once) {
-  Device device{Device::Kind::kCuda, 1, nullptr};
-  const auto n_positions = [](const Int8Items& items) { return items.firsts[items.n_blocks]; };
-  const auto copy = [&device](const auto* values, std::int64_t n) {
-    using Value = std::remove_const_t<std::remove_pointer_t<decltype(values)>>;
-    return std::make_unique<OnDevice<Value>>(
-        device, values == nullptr ? std::vector<Value>() : std::vector<Value>(values, values + n));
-  };
-  struct Int8Copy {
-    std::unique_ptr<OnDevice<std::uint8_t>> panels;
-    std::unique_ptr<OnDevice<std::int64_t>> firsts;
-    std::unique_ptr<OnDevice<std::int32_t>> rows;
-    std::unique_ptr<OnDevice<float>> bias;
-    std::unique_ptr<OnDevice<Int8Block>> blocks;
-  };
-  const auto copy_int8 = [&](const Int8Items& items, Int8Items& view) {
-    const std::int64_t n = n_positions(items);
-    Int8Copy made{copy(items.panels, n / kInt8PanelItems * items.panel_bytes()), copy(items.firsts, items.n_blocks + 1),
-                  copy(items.rows, n), copy(items.bias, n), copy(items.blocks, items.n_blocks)};
-    view = {items.n_items,
-            items.dim,
-            items.n_blocks,
-            made.panels->data(),
-            made.firsts->data(),
-            made.rows->data(),
-            items.bias == nullptr ? nullptr : made.bias->data(),
-            made.blocks->data()};
-    return made;
-  };
-  IvfItems on_device;
-  on_device.n_lists = ivf.n_lists;
-  const Int8Copy promises = copy_int8(ivf.promises, on_device.promises);
-  const Int8Copy lists = copy_int8(ivf.lists, on_device.lists);
-  const auto first_blocks = copy(ivf.first_blocks, ivf.n_lists + 1);
-  on_device.first_blocks = first_blocks->data();
-  on_device.longest_list = longest_list(ivf);
-  const auto elements =
-      copy(static_cast<const std::uint8_t*>(vectors.data), vectors.n_rows * vectors.n_cols * bytes_of(vectors.dtype));
-  const auto bias = copy(world.bias_data(), world.n_items);
-  OnDevice queries(device, world.queries);
-  OnDevice allowed(device, world.allowed);
-  OnDevice offsets(device, world.offsets);
-  OnDevice excluded(device, world.excluded);
-  const auto n = static_cast<std::size_t>(world.n_queries * k);
-  OnDevice scores(device, std::vector<float>(n, kNan));
-  OnDevice rows(device, std::vector<std::int32_t>(n, -7));
-  const ItemMatrix items{{elements->data(), vectors.dtype, vectors.n_rows, vectors.n_cols},
-                         world.bias.empty() ? nullptr : bias->data(),
-                         world.allowed.empty() ? nullptr : allowed.data()};
-  device.workspace_bytes = ivf_workspace_bytes(at_once, items, on_device, k, n_probes, device);
-  const OnDevice<char> workspace(device, std::vector<char>(device.workspace_bytes));
-  device.workspace = const_cast<OnDevice<char>&>(workspace).data();
-  const ItemLists given{world.offsets.empty() ? nullptr : offsets.data(), excluded.data()};
-  ivf_top_k({queries.data(), world.n_queries, world.dim}, items, on_device, given, k, n_probes,
-            {scores.data(), world.n_queries, k}, {rows.data(), world.n_queries, k}, device);
-  return {scores.values(), rows.values()};
-}
 
 Device cpu(int n_threads) { return {Device::Kind::kCpu, n_threads, nullptr}; }
 
@@ -144,7 +24,7 @@ TEST(IvfTopK, EqualsTheDefinition) {
   for (const std::int64_t n_items : {1, 5, 33, 300, 1025}) {
     for (const std::int64_t n_queries : {1, 3, 40}) {
       for (const std::int64_t dim : {1, 16, 19}) {
-        World world = random_world(n_queries, n_items, dim, ++seed);
+        IvfWorld world = random_world(n_queries, n_items, dim, ++seed);
         if (seed % 2 == 0) add_filters(world, seed);
         const ItemVectorArrays stored =
             convert_rows({world.items.data(), n_items, dim}, seed % 3 == 0 ? DType::kBFloat16 : DType::kFloat32, 1);
@@ -153,7 +33,7 @@ TEST(IvfTopK, EqualsTheDefinition) {
         const IvfItems ivf = arrays.view();
         for (const std::int64_t n_probes : {1, 2, 5, 1000}) {
           for (const std::int64_t k : {std::int64_t{1}, std::int64_t{10}, n_items + 3}) {
-            const Lists expected = search(world, stored.view(), ivf, k, n_probes, kReference);
+            const IvfLists expected = search(world, stored.view(), ivf, k, n_probes, kReference);
             for (const int n_threads : {1, 3}) {
               ASSERT_EQ(search(world, stored.view(), ivf, k, n_probes, cpu(n_threads)), expected)
                   << "n " << n_items << " queries " << n_queries << " dim " << dim << " probes " << n_probes << " k "
@@ -172,7 +52,7 @@ TEST(IvfTopK, CudaEqualsTheDefinition) {
   for (const std::int64_t n_items : {5, 33, 700, 3000}) {
     for (const std::int64_t n_queries : {1, 17, 40}) {
       for (const std::int64_t dim : {1, 19, 64}) {
-        World world = random_world(n_queries, n_items, dim, ++seed);
+        IvfWorld world = random_world(n_queries, n_items, dim, ++seed);
         if (seed % 2 == 0) add_filters(world, seed);
         const ItemVectorArrays stored = convert_rows({world.items.data(), n_items, dim}, kFloats[seed % 3], 1);
         const IvfItemArrays arrays =
@@ -194,7 +74,7 @@ TEST(IvfTopK, CudaEqualsTheDefinition) {
 
 TEST(IvfTopK, CudaTakesASampleOfLongLists) {
   if (cuda_device_count() == 0) GTEST_SKIP() << "no CUDA device";
-  World world = random_world(20, 12'000, 16, 7);
+  IvfWorld world = random_world(20, 12'000, 16, 7);
   const ItemVectors vectors{world.items.data(), world.n_items, world.dim};
   const IvfItemArrays arrays = make_ivf_items(vectors, nullptr, {24, 3, 1}, 2);
   EXPECT_EQ(search_on_cuda(world, vectors, arrays.view(), 5, 10, 20),
@@ -204,7 +84,7 @@ TEST(IvfTopK, CudaTakesASampleOfLongLists) {
 TEST(IvfTopK, CudaOddVectorsEqualTheDefinition) {
   if (cuda_device_count() == 0) GTEST_SKIP() << "no CUDA device";
   for (const float odd : {kNan, kInfinity, 3e38F, 1e20F, 1e-42F}) {
-    World world = random_world(6, 900, 5, 41);
+    IvfWorld world = random_world(6, 900, 5, 41);
     for (std::size_t i = 0; i < world.items.size(); i += 301) world.items[i] = odd;
     world.queries[0] = odd;
     const ItemVectors vectors{world.items.data(), 900, 5};
@@ -216,13 +96,13 @@ TEST(IvfTopK, CudaOddVectorsEqualTheDefinition) {
 }
 
 TEST(IvfTopK, ManyQueriesOfManyListsEqualTheDefinition) {
-  World world = random_world(300, 6000, 20, 5);
+  IvfWorld world = random_world(300, 6000, 20, 5);
   for (const bool filtered : {false, true}) {
     if (filtered) add_filters(world, 6);
     const ItemVectors vectors{world.items.data(), world.n_items, world.dim};
     const IvfItemArrays arrays = make_ivf_items(vectors, world.bias_data(), {60, 5, 1}, 2);
     for (const std::int64_t n_probes : {4, 30}) {
-      const Lists expected = search(world, vectors, arrays.view(), 25, n_probes, kReference);
+      const IvfLists expected = search(world, vectors, arrays.view(), 25, n_probes, kReference);
       for (const int n_threads : {1, 2})
         ASSERT_EQ(search(world, vectors, arrays.view(), 25, n_probes, cpu(n_threads)), expected) << n_probes;
     }
@@ -230,15 +110,15 @@ TEST(IvfTopK, ManyQueriesOfManyListsEqualTheDefinition) {
 }
 
 TEST(IvfTopK, BatchesDoNotShow) {
-  const World world = random_world(40, 3000, 12, 8);
+  const IvfWorld world = random_world(40, 3000, 12, 8);
   const ItemVectors vectors{world.items.data(), world.n_items, world.dim};
   const IvfItemArrays arrays = make_ivf_items(vectors, nullptr, {}, 2);
-  const Lists together = search(world, vectors, arrays.view(), 9, 6, cpu(2));
+  const IvfLists together = search(world, vectors, arrays.view(), 9, 6, cpu(2));
   for (std::int64_t q = 0; q < world.n_queries; ++q) {
-    World alone = world;
+    IvfWorld alone = world;
     alone.n_queries = 1;
     alone.queries.assign(world.queries.begin() + q * world.dim, world.queries.begin() + (q + 1) * world.dim);
-    const Lists one = search(alone, vectors, arrays.view(), 9, 6, cpu(1));
+    const IvfLists one = search(alone, vectors, arrays.view(), 9, 6, cpu(1));
     ASSERT_TRUE(std::equal(one.rows.begin(), one.rows.end(), together.rows.begin() + q * 9)) << q;
     ASSERT_TRUE(std::equal(one.scores.begin(), one.scores.end(), together.scores.begin() + q * 9)) << q;
   }
@@ -248,7 +128,7 @@ TEST(IvfTopK, AFewListsFindNearlyAllWhereItemsAreClustered) {
   // 100 clusters far apart, items around them; a query beside a cluster has its best items there.
   std::mt19937 random(3);
   std::normal_distribution<float> normal;
-  World world{50, 20'000, 16, {}, {}, {}, {}, {}, {}};
+  IvfWorld world{50, 20'000, 16, {}, {}, {}, {}, {}, {}};
   std::vector<float> centres;
   for (int i = 0; i < 100 * 16; ++i) centres.push_back(normal(random));
   for (std::int64_t i = 0; i < world.n_items; ++i) {
@@ -260,8 +140,8 @@ TEST(IvfTopK, AFewListsFindNearlyAllWhereItemsAreClustered) {
   const ItemVectors vectors{world.items.data(), world.n_items, world.dim};
   const IvfItemArrays arrays = make_ivf_items(vectors, nullptr, {100, 10, 1}, 2);
   const IvfItems ivf = arrays.view();
-  const Lists exact = search(world, vectors, ivf, 10, ivf.n_lists, cpu(2));
-  const Lists found = search(world, vectors, ivf, 10, 8, cpu(2));
+  const IvfLists exact = search(world, vectors, ivf, 10, ivf.n_lists, cpu(2));
+  const IvfLists found = search(world, vectors, ivf, 10, 8, cpu(2));
   int n_hits = 0;
   for (std::size_t i = 0; i < found.scores.size(); ++i)
     n_hits += found.scores[i] >= exact.scores[i / 10 * 10 + 9] ? 1 : 0;
@@ -269,7 +149,7 @@ TEST(IvfTopK, AFewListsFindNearlyAllWhereItemsAreClustered) {
 }
 
 TEST(IvfItems, EveryItemIsInOneListAndNoListIsEmptyOrLong) {
-  World world = random_world(1, 5000, 8, 11);
+  IvfWorld world = random_world(1, 5000, 8, 11);
   for (std::int64_t row = 0; row < 2500; ++row)  // half of the items close together: one list would take them all
     for (std::int64_t j = 0; j < 8; ++j) world.items[static_cast<std::size_t>(row * 8 + j)] *= 1e-3F;
   const IvfItemArrays arrays = make_ivf_items(ItemVectors{world.items.data(), 5000, 8}, nullptr, {100, 8, 1}, 2);
@@ -290,7 +170,7 @@ TEST(IvfItems, EveryItemIsInOneListAndNoListIsEmptyOrLong) {
 }
 
 TEST(IvfItems, TheBytesDoNotDependOnThreads) {
-  World world = random_world(1, 3000, 7, 51);
+  IvfWorld world = random_world(1, 3000, 7, 51);
   add_filters(world, 52);
   const ItemVectors vectors{world.items.data(), 3000, 7};
   const IvfItemArrays one = make_ivf_items(vectors, world.bias_data(), {}, 1);
@@ -304,7 +184,7 @@ TEST(IvfItems, TheBytesDoNotDependOnThreads) {
 
 TEST(IvfItems, TheBytesDoNotDependOnTheDevice) {
   if (cuda_device_count() == 0) GTEST_SKIP() << "no CUDA device";
-  World world = random_world(1, 900, 7, 53);
+  IvfWorld world = random_world(1, 900, 7, 53);
   add_filters(world, 54);
   const ItemVectors vectors{world.items.data(), 900, 7};
   for (const bool by_distance : {false, true}) {
@@ -321,7 +201,7 @@ TEST(IvfItems, TheBytesDoNotDependOnTheDevice) {
 
 TEST(IvfTopK, OddVectorsEqualTheDefinition) {
   for (const float odd : {kNan, kInfinity, 3e38F, 1e20F, 1e-42F}) {
-    World world = random_world(6, 900, 5, 41);
+    IvfWorld world = random_world(6, 900, 5, 41);
     for (std::size_t i = 0; i < world.items.size(); i += 301) world.items[i] = odd;
     world.queries[0] = odd;
     const ItemVectors vectors{world.items.data(), 900, 5};
@@ -332,7 +212,7 @@ TEST(IvfTopK, OddVectorsEqualTheDefinition) {
           << odd << ", probes " << n_probes;
     }
     if (!std::isfinite(odd)) {
-      const Lists found = search(world, vectors, arrays.view(), 8, 3, cpu(1));
+      const IvfLists found = search(world, vectors, arrays.view(), 8, 3, cpu(1));
       EXPECT_EQ(found.rows[0], kNoItemRow) << "a query that is not finite looks into no list";
       EXPECT_NE(found.rows[8], kNoItemRow);
     }
@@ -340,21 +220,21 @@ TEST(IvfTopK, OddVectorsEqualTheDefinition) {
 }
 
 TEST(IvfTopK, EqualItemsGoByRow) {
-  const World world{1, 500, 3, {1, 2, 3}, std::vector<float>(1500, 0.5F), {}, {}, {}, {}};
+  const IvfWorld world{1, 500, 3, {1, 2, 3}, std::vector<float>(1500, 0.5F), {}, {}, {}, {}};
   const ItemVectors vectors{world.items.data(), 500, 3};
   const IvfItemArrays arrays = make_ivf_items(vectors, nullptr, {}, 2);
-  const Lists found = search(world, vectors, arrays.view(), 3, 1000, cpu(1));
+  const IvfLists found = search(world, vectors, arrays.view(), 3, 1000, cpu(1));
   EXPECT_EQ(found.rows, (std::vector<std::int32_t>{0, 1, 2}));
 }
 
 TEST(IvfTopK, WrongUse) {
-  const World world = random_world(2, 50, 3, 1);
+  const IvfWorld world = random_world(2, 50, 3, 1);
   const ItemVectors vectors{world.items.data(), 50, 3};
   const IvfItemArrays arrays = make_ivf_items(vectors, nullptr, {}, 1);
   EXPECT_THROW(search(world, vectors, arrays.view(), 0, 1, cpu(1)), std::invalid_argument);
   EXPECT_THROW(search(world, vectors, arrays.view(), 1, 0, cpu(1)), std::invalid_argument);
   EXPECT_THROW(search(world, {world.items.data(), 49, 3}, arrays.view(), 1, 1, cpu(1)), std::invalid_argument);
-  World biased = world;
+  IvfWorld biased = world;
   biased.bias.assign(50, 1.0F);
   EXPECT_THROW(search(biased, vectors, arrays.view(), 1, 1, cpu(1)), std::invalid_argument);
   if (cuda_device_count() == 0) {
