@@ -7,45 +7,6 @@
 namespace segue::ptx {
 namespace {
 
-const std::unordered_map<std::string_view, SpecialRegister>& special_registers() {
-  using S = SpecialRegister;
-  static const std::unordered_map<std::string_view, SpecialRegister> names = {
-      {"%tid.x", S::kTidX},
-      {"%tid.y", S::kTidY},
-      {"%tid.z", S::kTidZ},
-      {"%ntid.x", S::kNtidX},
-      {"%ntid.y", S::kNtidY},
-      {"%ntid.z", S::kNtidZ},
-      {"%ctaid.x", S::kCtaidX},
-      {"%ctaid.y", S::kCtaidY},
-      {"%ctaid.z", S::kCtaidZ},
-      {"%nctaid.x", S::kNctaidX},
-      {"%nctaid.y", S::kNctaidY},
-      {"%nctaid.z", S::kNctaidZ},
-      {"%laneid", S::kLaneid},
-      {"%warpid", S::kWarpid},
-      {"%nwarpid", S::kNwarpid},
-      {"%smid", S::kSmid},
-      {"%nsmid", S::kNsmid},
-      {"%gridid", S::kGridid},
-      {"%lanemask_eq", S::kLanemaskEq},
-      {"%lanemask_le", S::kLanemaskLe},
-      {"%lanemask_lt", S::kLanemaskLt},
-      {"%lanemask_ge", S::kLanemaskGe},
-      {"%lanemask_gt", S::kLanemaskGt},
-      {"%dynamic_smem_size", S::kDynamicSmemSize},
-      {"%total_smem_size", S::kTotalSmemSize},
-      {"%cluster_ctarank", S::kZero},
-      {"%cluster_ctaid.x", S::kZero},
-      {"%cluster_ctaid.y", S::kZero},
-      {"%cluster_ctaid.z", S::kZero},
-      {"%cluster_nctarank", S::kOne},
-      {"%cluster_nctaid.x", S::kOne},
-      {"%cluster_nctaid.y", S::kOne},
-      {"%cluster_nctaid.z", S::kOne}};
-  return names;
-}
-
 u64 round_up(u64 value, u64 to) { return (value + to - 1) / to * to; }
 
 }  // namespace
@@ -225,8 +186,8 @@ Operand Decoder::register_operand(u64 index) {
 }
 
 Operand Decoder::special_register(std::string_view name, Type type) {
-  const auto known = special_registers().find(name);
-  if (known == special_registers().end()) fail("an unknown name " + std::string(name));
+  const auto known = special_register_names().find(name);
+  if (known == special_register_names().end()) fail("an unknown name " + std::string(name));
   const int width = width_of(type);
   Operand& operand = special_[std::string(name) + std::to_string(width)];
   if (operand.width == 0) {
@@ -489,22 +450,6 @@ void Decoder::call() {
   item_ = call_item;
   instruction_ = {};
   if (skip != kNoTable) kernel_->code[skip].target = static_cast<u32>(kernel_->code.size());
-}
-
-std::string Kernel::place_of(u32 pc) const {
-  const Instruction& at = code[pc];
-  std::string place;
-  if (at.location.line != 0 && text != nullptr && text->files.contains(at.location.file)) {
-    const std::string& path = text->files.at(at.location.file);
-    place = path.substr(path.rfind('/') + 1) + ":" + std::to_string(at.location.line) + " ";
-  }
-  return place + "(PTX line " + std::to_string(at.line) + ")";
-}
-
-const char* name_of(InstructionClass which) {
-  constexpr const char* kNames[] = {"tensor", "integer",  "float",   "compare", "move",       "global",  "shared",
-                                    "local",  "constant", "generic", "atomic",  "async copy", "control", "sync"};
-  return kNames[static_cast<int>(which)];
 }
 
 }  // namespace segue::ptx

@@ -3,6 +3,7 @@
 #include <array>
 #include <deque>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "tests/ptx/ptx_text.h"
@@ -105,6 +106,9 @@ enum class SpecialRegister : u8 {
   kZero,
   kOne
 };
+
+/// `%tid.x` and the like, by name.
+const std::unordered_map<std::string_view, SpecialRegister>& special_register_names();
 
 struct Kernel {
   std::string name;

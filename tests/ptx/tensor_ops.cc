@@ -128,7 +128,7 @@ void decode_mma(Decoder& d) {
   if (shape.empty() || !d.accept("row") || !d.accept("col")) d.fail("a shape that this interpreter does not know");
   const bool saturates = d.accept("satfinite");
   const Type type_d = d.take_type(), type_a = d.take_type(), type_b = d.take_type(), type_c = d.take_type();
-  const int k = std::stoi(std::string(shape.substr(5)));
+  const int k = std::stoi(std::string(shape.substr(6)));
   const bool is_half = (type_a == Type::kF16 || type_a == Type::kBf16) && type_a == type_b && (k == 8 || k == 16);
   const bool is_tf32 = type_a == Type::kTf32 && type_b == Type::kTf32 && (k == 4 || k == 8);
   const auto is_byte = [](Type type) { return type == Type::kS8 || type == Type::kU8; };
