@@ -5,7 +5,9 @@
 namespace segue::ptx {
 namespace {
 
-u64 op(const std::string& opcode, const std::string& type, u64 a, u64 b) { return snippet(type, opcode + " %d, %a, %b;", {{type, a}, {"b32", b}}); }
+u64 op(const std::string& opcode, const std::string& type, u64 a, u64 b) {
+  return snippet(type, opcode + " %d, %a, %b;", {{type, a}, {"b32", b}});
+}
 u64 field(const std::string& opcode, const std::string& type, u64 a, u64 position, u64 length) {
   return snippet(type, opcode + " %d, %a, %b, %c;", {{type, a}, {"b32", position}, {"b32", length}});
 }
@@ -23,7 +25,9 @@ TEST(BitOps, ShiftsByTheWidthOrMore) {
 }
 
 TEST(BitOps, FunnelShifts) {
-  const auto shf = [](const std::string& mode, u64 a, u64 b, u64 c) { return snippet("b32", "shf." + mode + ".b32 %d, %a, %b, %c;", {{"b32", a}, {"b32", b}, {"b32", c}}); };
+  const auto shf = [](const std::string& mode, u64 a, u64 b, u64 c) {
+    return snippet("b32", "shf." + mode + ".b32 %d, %a, %b, %c;", {{"b32", a}, {"b32", b}, {"b32", c}});
+  };
   EXPECT_EQ(shf("l.wrap", 0x89ABCDEF, 0x01234567, 8), 0x23456789U);
   EXPECT_EQ(shf("l.wrap", 0x89ABCDEF, 0x01234567, 32), 0x01234567U);
   EXPECT_EQ(shf("l.clamp", 0x89ABCDEF, 0x01234567, 40), 0x89ABCDEF);
@@ -45,7 +49,9 @@ TEST(BitOps, ExtractedFields) {
 }
 
 TEST(BitOps, InsertedFields) {
-  const auto bfi = [](u64 a, u64 b, u64 c, u64 e) { return snippet("b32", "bfi.b32 %d, %a, %b, %c, %e;", {{"b32", a}, {"b32", b}, {"b32", c}, {"b32", e}}); };
+  const auto bfi = [](u64 a, u64 b, u64 c, u64 e) {
+    return snippet("b32", "bfi.b32 %d, %a, %b, %c, %e;", {{"b32", a}, {"b32", b}, {"b32", c}, {"b32", e}});
+  };
   EXPECT_EQ(bfi(0x5, 0xFFFFFFFF, 4, 4), 0xFFFFFF5FU);
   EXPECT_EQ(bfi(0xFF, 0, 28, 8), 0xF0000000);
   EXPECT_EQ(bfi(0xFF, 0x12, 32, 8), 0x12U);
@@ -54,7 +60,9 @@ TEST(BitOps, InsertedFields) {
 }
 
 TEST(BitOps, Counts) {
-  const auto one = [](const std::string& opcode, const std::string& type, u64 a) { return snippet("b32", opcode + " %d, %a;", {{type, a}}); };
+  const auto one = [](const std::string& opcode, const std::string& type, u64 a) {
+    return snippet("b32", opcode + " %d, %a;", {{type, a}});
+  };
   EXPECT_EQ(one("popc.b32", "b32", 0xF0F0), 8U);
   EXPECT_EQ(one("popc.b64", "b64", ~u64{0}), 64U);
   EXPECT_EQ(one("clz.b32", "b32", 0), 32U);
@@ -69,7 +77,10 @@ TEST(BitOps, Counts) {
 }
 
 TEST(BitOps, LogicOfThree) {
-  const auto lop3 = [](int table) { return snippet("b32", "lop3.b32 %d, %a, %b, %c, " + std::to_string(table) + ";", {{"b32", 0xF0F0F0F0}, {"b32", 0xCCCCCCCC}, {"b32", 0xAAAAAAAA}}); };
+  const auto lop3 = [](int table) {
+    return snippet("b32", "lop3.b32 %d, %a, %b, %c, " + std::to_string(table) + ";",
+                   {{"b32", 0xF0F0F0F0}, {"b32", 0xCCCCCCCC}, {"b32", 0xAAAAAAAA}});
+  };
   // The manual's recipe: the table is the function of 0xF0, 0xCC and 0xAA.
   EXPECT_EQ(lop3(0xF0 & 0xCC & 0xAA), 0xF0F0F0F0U & 0xCCCCCCCCU & 0xAAAAAAAAU);
   EXPECT_EQ(lop3(0x96), 0xF0F0F0F0U ^ 0xCCCCCCCCU ^ 0xAAAAAAAAU);
@@ -79,7 +90,10 @@ TEST(BitOps, LogicOfThree) {
 }
 
 TEST(BitOps, Permutations) {
-  const auto prmt = [](const std::string& mode, u64 selector) { return snippet("b32", "prmt.b32" + mode + " %d, %a, %b, %c;", {{"b32", 0x33221180}, {"b32", 0x77665544}, {"b32", selector}}); };
+  const auto prmt = [](const std::string& mode, u64 selector) {
+    return snippet("b32", "prmt.b32" + mode + " %d, %a, %b, %c;",
+                   {{"b32", 0x33221180}, {"b32", 0x77665544}, {"b32", selector}});
+  };
   EXPECT_EQ(prmt("", 0x7531), 0x77553311U);
   EXPECT_EQ(prmt("", 0x8888), 0xFFFFFFFF);  // byte 0 is 0x80: its sign, four times
   EXPECT_EQ(prmt("", 0x9999), 0U);          // byte 1 is 0x11
@@ -99,7 +113,12 @@ TEST(BitOps, Logic) {
   EXPECT_EQ(op("xor.b32", "b32", 0xFF00FF00, 0x0FF00FF0), 0xF0F0F0F0);
   EXPECT_EQ(snippet("b16", "not.b16 %d, %a;", {{"b16", 0xFF}}), 0xFF00U);
   EXPECT_EQ(snippet("b32", "cnot.b32 %d, %a;", {{"b32", 0}}), 1U);
-  EXPECT_EQ(snippet("b32", "setp.eq.s32 %p, %a, 1; not.pred %q, %p; and.pred %p, %p, %q; xor.pred %p, %p, %q; selp.b32 %d, 5, 6, %p;", {{"b32", 1}}), 6U);
+  EXPECT_EQ(
+      snippet(
+          "b32",
+          "setp.eq.s32 %p, %a, 1; not.pred %q, %p; and.pred %p, %p, %q; xor.pred %p, %p, %q; selp.b32 %d, 5, 6, %p;",
+          {{"b32", 1}}),
+      6U);
 }
 
 }  // namespace

@@ -28,7 +28,6 @@ struct Outcome {
 /// Runs a kernel under a seed, its module changed by `edit`.
 template <class Run>
 Outcome outcome_of(u64 seed, const TransformModule& edit, Run run) {
-  (void)cudaDeviceReset();
   Options options;
   options.seed = seed;
   configure(options);
@@ -41,7 +40,7 @@ Outcome outcome_of(u64 seed, const TransformModule& edit, Run run) {
   }
   outcome.faults = take_faults();
   set_module_transform({});
-  (void)cudaDeviceReset();
+  configure({});
   return outcome;
 }
 

@@ -7,12 +7,17 @@
 namespace segue::ptx {
 namespace {
 
-constexpr u32 kNan = 0x7FFFFFFF, kQuietNan = 0x7FC00001, kInfinity = 0x7F800000, kDenormal = 0x00000001, kMinusZero = 0x80000000;
+constexpr u32 kNan = 0x7FFFFFFF, kQuietNan = 0x7FC00001, kInfinity = 0x7F800000, kDenormal = 0x00000001,
+              kMinusZero = 0x80000000;
 
 u32 bits(float value) { return bits_as<u32>(value); }
 u32 op(const std::string& opcode, u32 a) { return static_cast<u32>(snippet("f32", opcode + " %d, %a;", {{"f32", a}})); }
-u32 op(const std::string& opcode, u32 a, u32 b) { return static_cast<u32>(snippet("f32", opcode + " %d, %a, %b;", {{"f32", a}, {"f32", b}})); }
-u32 op(const std::string& opcode, u32 a, u32 b, u32 c) { return static_cast<u32>(snippet("f32", opcode + " %d, %a, %b, %c;", {{"f32", a}, {"f32", b}, {"f32", c}})); }
+u32 op(const std::string& opcode, u32 a, u32 b) {
+  return static_cast<u32>(snippet("f32", opcode + " %d, %a, %b;", {{"f32", a}, {"f32", b}}));
+}
+u32 op(const std::string& opcode, u32 a, u32 b, u32 c) {
+  return static_cast<u32>(snippet("f32", opcode + " %d, %a, %b, %c;", {{"f32", a}, {"f32", b}, {"f32", c}}));
+}
 
 TEST(FloatOps, RoundingModes) {
   const u32 one = bits(1), tiny = bits(0x1p-30F);
@@ -32,7 +37,10 @@ TEST(FloatOps, RoundingModes) {
 TEST(FloatOps, FusedProductsRoundOnce) {
   const u32 a = bits(1 + 0x1p-12F);
   EXPECT_EQ(op("fma.rn.f32", a, a, bits(-1)), bits(0x1p-11F + 0x1p-24F));
-  EXPECT_EQ(snippet("f64", "fma.rn.f64 %d, %a, %b, %c;", {{"f64", bits_as<u64>(1 + 0x1p-30)}, {"f64", bits_as<u64>(1 + 0x1p-30)}, {"f64", bits_as<u64>(-1.0)}}), bits_as<u64>(0x1p-29 + 0x1p-60));
+  EXPECT_EQ(
+      snippet("f64", "fma.rn.f64 %d, %a, %b, %c;",
+              {{"f64", bits_as<u64>(1 + 0x1p-30)}, {"f64", bits_as<u64>(1 + 0x1p-30)}, {"f64", bits_as<u64>(-1.0)}}),
+      bits_as<u64>(0x1p-29 + 0x1p-60));
 }
 
 TEST(FloatOps, NanIsCanonicalAndFlushingIsAsked) {
@@ -72,7 +80,9 @@ TEST(FloatOps, SignsAndApproximations) {
 }
 
 TEST(FloatOps, Properties) {
-  const auto is = [](const std::string& property, u32 a) { return snippet("b32", "testp." + property + ".f32 %p, %a; selp.b32 %d, 1, 0, %p;", {{"f32", a}}); };
+  const auto is = [](const std::string& property, u32 a) {
+    return snippet("b32", "testp." + property + ".f32 %p, %a; selp.b32 %d, 1, 0, %p;", {{"f32", a}});
+  };
   EXPECT_EQ(is("finite", kInfinity), 0U);
   EXPECT_EQ(is("infinite", kInfinity), 1U);
   EXPECT_EQ(is("notanumber", kQuietNan), 1U);
@@ -82,9 +92,13 @@ TEST(FloatOps, Properties) {
 }
 
 TEST(FloatOps, Comparisons) {
-  const auto holds = [](const std::string& how, u32 a, u32 b) { return snippet("b32", "setp." + how + ".f32 %p, %a, %b; selp.b32 %d, 1, 0, %p;", {{"f32", a}, {"f32", b}}); };
-  for (const char* ordered : {"eq", "ne", "lt", "le", "gt", "ge", "num"}) EXPECT_EQ(holds(ordered, kQuietNan, bits(1)), 0U) << ordered;
-  for (const char* unordered : {"equ", "neu", "ltu", "leu", "gtu", "geu", "nan"}) EXPECT_EQ(holds(unordered, kQuietNan, bits(1)), 1U) << unordered;
+  const auto holds = [](const std::string& how, u32 a, u32 b) {
+    return snippet("b32", "setp." + how + ".f32 %p, %a, %b; selp.b32 %d, 1, 0, %p;", {{"f32", a}, {"f32", b}});
+  };
+  for (const char* ordered : {"eq", "ne", "lt", "le", "gt", "ge", "num"})
+    EXPECT_EQ(holds(ordered, kQuietNan, bits(1)), 0U) << ordered;
+  for (const char* unordered : {"equ", "neu", "ltu", "leu", "gtu", "geu", "nan"})
+    EXPECT_EQ(holds(unordered, kQuietNan, bits(1)), 1U) << unordered;
   EXPECT_EQ(holds("eq", 0, kMinusZero), 1U);
   EXPECT_EQ(holds("lt", bits(-1), bits(1)), 1U);
   EXPECT_EQ(holds("geu", bits(-1), bits(1)), 0U);

@@ -5,7 +5,9 @@
 namespace segue::ptx {
 namespace {
 
-u64 op(const std::string& opcode, const std::string& type, u64 a, u64 b) { return snippet(type, opcode + " %d, %a, %b;", {{type, a}, {type, b}}); }
+u64 op(const std::string& opcode, const std::string& type, u64 a, u64 b) {
+  return snippet(type, opcode + " %d, %a, %b;", {{type, a}, {type, b}});
+}
 u64 op(const std::string& opcode, const std::string& type, u64 a, u64 b, u64 c) {
   return snippet(type, opcode + " %d, %a, %b, %c;", {{type, a}, {type, b}, {type, c}});
 }
@@ -71,7 +73,9 @@ TEST(IntegerOps, CarriesGoOn) {
   const std::string difference = ".reg .b32 %l; sub.cc.u32 %l, %a, %b; subc.u32 %d, %c, %e;";
   EXPECT_EQ(snippet("b32", difference, {{"b32", 0}, {"b32", 1}, {"b32", 9}, {"b32", 6}}), 2U);
   EXPECT_EQ(snippet("b32", difference, {{"b32", 1}, {"b32", 1}, {"b32", 9}, {"b32", 6}}), 3U);
-  EXPECT_EQ(snippet("b32", ".reg .b32 %l; mad.lo.cc.u32 %l, %a, %b, %c; madc.hi.u32 %d, %a, %b, 0;", {{"b32", 0xFFFFFFFF}, {"b32", 0xFFFFFFFF}, {"b32", 0xFFFFFFFF}}), 0xFFFFFFFF);
+  EXPECT_EQ(snippet("b32", ".reg .b32 %l; mad.lo.cc.u32 %l, %a, %b, %c; madc.hi.u32 %d, %a, %b, 0;",
+                    {{"b32", 0xFFFFFFFF}, {"b32", 0xFFFFFFFF}, {"b32", 0xFFFFFFFF}}),
+            0xFFFFFFFF);
 }
 
 }  // namespace

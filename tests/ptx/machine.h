@@ -44,6 +44,9 @@ struct Machine {
 };
 Machine& machine();
 
+/// Forgets errors and attributes that host code has set (runtime_errors.cc).
+void reset_runtime();
+
 /// Adds the numbers of one launch to those of others.
 void accumulate(Counters& total, const Counters& more);
 

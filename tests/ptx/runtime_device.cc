@@ -29,8 +29,7 @@ cudaError_t cudaGetDevice(int* device) {
 
 cudaError_t cudaDeviceReset() {
   const Call call;
-  configure(options());
-  runtime().sticky = runtime().last_error = cudaSuccess;
+  configure(Options(options()));
   return cudaSuccess;
 }
 

@@ -8,6 +8,11 @@ Runtime& runtime() {
   return *the_runtime;
 }
 
+void reset_runtime() {
+  runtime().sticky = runtime().last_error = cudaSuccess;
+  for (auto& [address, kernel] : runtime().kernels) kernel.most_dynamic_shared.clear();
+}
+
 cudaError_t error_of(const std::vector<Fault>& faults, std::size_t first) {
   for (std::size_t i = first; i < faults.size(); ++i) {
     switch (faults[i].kind) {

@@ -14,9 +14,9 @@ struct Input {
   u64 bits;
 };
 
-/// Runs a few instructions that read %a, %b, %c, %e (as many as there are inputs) and write %d, of `type`; %p and %q are
-/// predicates, %t a b32 for use in between. All lanes do the same, once as a full warp and once as seven lanes: both must
-/// agree. Throws what the device says if it faults.
+/// Runs a few instructions that read %a, %b, %c, %e (as many as there are inputs) and write %d, of `type`; %p and %q
+/// are predicates, %t a b32 for use in between. All lanes do the same, once as a full warp and once as seven lanes:
+/// both must agree. Throws what the device says if it faults.
 u64 snippet(const std::string& type, const std::string& instructions, std::initializer_list<Input> inputs);
 
 /// The same for 32 lanes with values of their own: %a holds `a` of the lane, %lane its number; gives %d of every lane.

@@ -71,6 +71,7 @@ void configure(const Options& options) {
   Machine& all = machine();
   const std::lock_guard lock(all.mutex);
   streams().reset();
+  reset_runtime();
   for (const auto& module : all.modules) module->reset();
   all.devices.clear();
   all.options = options;
