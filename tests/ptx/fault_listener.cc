@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
+
 #include "tests/ptx/software_device.h"
 
 namespace segue::ptx {
@@ -12,6 +14,9 @@ class FaultListener : public testing::EmptyTestEventListener {
     const std::vector<Fault> found = take_faults();
     if (!found.empty())
       ADD_FAILURE() << "the software device found " << found.size() << " faults:\n" << describe(found);
+  }
+  void OnTestProgramEnd(const testing::UnitTest&) override {
+    if (options().report) std::fputs(counters_report().c_str(), stdout);
   }
 };
 

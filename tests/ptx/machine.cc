@@ -1,5 +1,6 @@
 #include "tests/ptx/machine.h"
 
+#include <chrono>
 #include <cstdlib>
 
 #include "tests/ptx/race_detector.h"
@@ -112,7 +113,9 @@ bool run(const Kernel& kernel, int device, Dim3 grid, Dim3 block, const std::vec
               race_message(launch, warp, lane, pc, is_write, other_warp, other_lane, other_pc, other_is_write, place));
   });
   if (all.options.races) launch.races = &races;
+  const auto begin = std::chrono::steady_clock::now();
   const bool is_good = run_launch(launch);
+  counters.interpreter_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   Counters& total = all.counters_for(kernel.name);
   add_up(all, launch, counters);
   counters.n_launches = 1;

@@ -7,18 +7,32 @@ namespace {
 
 constexpr std::size_t kMostReaders = 32;
 
+/// Whether a barrier of the whole block came after an access of another warp.
+inline bool is_behind_barrier(const Warp& warp, u32 other_warp, u32 other_clock) {
+  const BlockClocks& block = warp.block->clocks;
+  const u32 index = other_warp - block.first_warp;
+  return index < block.at_barrier.size() && other_clock <= block.at_barrier[index];
+}
+
 }  // namespace
 
-bool RaceDetector::is_ordered(const Warp& warp, int lane, u32 other_warp, int other_lane, u32 other_clock) const {
+inline bool RaceDetector::is_ordered(const Warp& warp, int lane, u32 other_warp, int other_lane,
+                                     u32 other_clock) const {
   const WarpClocks& clocks = warp.clocks;
   if (other_warp == warp.id) {
     if (clocks.knows(lane, other_lane, other_clock)) return true;
   }
-  const BlockClocks& block = warp.block->clocks;
-  const u32 index = other_warp - block.first_warp;
-  if (index < block.at_barrier.size() && other_clock <= block.at_barrier[index]) return true;
+  if (is_behind_barrier(warp, other_warp, other_clock)) return true;
   const KnowledgePtr& known = clocks.known[static_cast<std::size_t>(lane)];
   return known != nullptr && known->covers(other_warp, other_lane, other_clock);
+}
+
+inline void RaceDetector::check_against_write(const Cell& cell, const Warp& warp, int lane, u32 pc, bool is_write,
+                                              bool is_atomic, const Place& place) {
+  const LastWrite& write = cell.write;
+  if ((write.flags & kIsWritten) == 0 || (is_atomic && (write.flags & kIsAtomic) != 0)) return;
+  if ((write.flags & kIsAsynchronous) == 0 && is_ordered(warp, lane, write.warp, write.lane, write.clock)) return;
+  found(warp, lane, pc, is_write, write.warp, write.lane, write.pc, true, place);
 }
 
 void RaceDetector::access(Cell* cells, u64 offset, int n_bytes, const Warp& warp, int lane, u32 pc, bool is_write,
@@ -65,14 +79,6 @@ void RaceDetector::split(Cell& cell) {
   cell.split = static_cast<u32>(split_.size());
 }
 
-void RaceDetector::check_against_write(const Cell& cell, const Warp& warp, int lane, u32 pc, bool is_write,
-                                       bool is_atomic, const Place& place) {
-  const LastWrite& write = cell.write;
-  if ((write.flags & kIsWritten) == 0 || (is_atomic && (write.flags & kIsAtomic) != 0)) return;
-  if ((write.flags & kIsAsynchronous) == 0 && is_ordered(warp, lane, write.warp, write.lane, write.clock)) return;
-  found(warp, lane, pc, is_write, write.warp, write.lane, write.pc, true, place);
-}
-
 void RaceDetector::check_read(Cell& cell, const Warp& warp, int lane, u32 pc, bool is_atomic, const Place& place) {
   Readers& readers = cell.readers;
   const u32 marked_pc = pc | (is_atomic ? kAtomicRead : 0);
@@ -87,8 +93,10 @@ void RaceDetector::check_read(Cell& cell, const Warp& warp, int lane, u32 pc, bo
   const Readers mine{warp.id, warp.clocks.clock, bit, marked_pc};
   // A read that happened before this one need not be remembered: what races with it races with this one too.
   const auto is_covered = [&](const Readers& other) {
-    if ((other.pc & kAtomicRead) != 0 && !is_atomic) return false;
-    if ((other.pc & kAtomicRead) == 0 && is_atomic) return false;
+    if (((other.pc & kAtomicRead) != 0) != is_atomic) return false;
+    if (other.warp == warp.id ? other.mask == bit || other.clock <= warp.clocks.full_sync
+                              : is_behind_barrier(warp, other.warp, other.clock))
+      return true;
     bool all = true;
     for_each_lane(other.mask, [&](int l) { all = all && is_ordered(warp, lane, other.warp, l, other.clock); });
     return all;
@@ -123,6 +131,9 @@ void RaceDetector::check_write(Cell& cell, const Warp& warp, int lane, u32 pc, u
   check_against_write(cell, warp, lane, pc, true, is_atomic, place);
   const auto check_readers = [&](const Readers& readers) {
     if (is_atomic && (readers.pc & kAtomicRead) != 0) return;
+    if (readers.warp == warp.id ? readers.mask == 1U << lane || readers.clock <= warp.clocks.full_sync
+                                : is_behind_barrier(warp, readers.warp, readers.clock))
+      return;
     for_each_lane(readers.mask, [&](int l) {
       if (!is_ordered(warp, lane, readers.warp, l, readers.clock))
         found(warp, lane, pc, true, readers.warp, l, readers.pc & ~kAtomicRead, false, place);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <sstream>
 #include <stdexcept>
 #include <utility>
 
@@ -58,6 +59,8 @@ Options options_from(const std::string& text) {
       options.resident_blocks = as_int;
     } else if (name == "memory_bytes") {
       options.memory_bytes = value;
+    } else if (name == "report") {
+      options.report = value != 0;
     } else if (name == "max_warp_instructions") {
       options.max_warp_instructions = value;
     } else {
@@ -110,6 +113,7 @@ void accumulate(Counters& total, const Counters& more) {
   total.n_mma += more.n_mma;
   total.mma_flop += more.mma_flop;
   total.n_atomics += more.n_atomics;
+  total.interpreter_s += more.interpreter_s;
 }
 
 std::vector<Counters> counters() { return machine().counters; }
@@ -120,6 +124,25 @@ Counters counters_of(const std::string& kernel) {
   for (const Counters& each : machine().counters)
     if (each.kernel.find(kernel) != std::string::npos) accumulate(total, each);
   return total;
+}
+
+std::string counters_report() {
+  std::ostringstream text;
+  for (const Counters& each : counters()) {
+    text << each.kernel << "\n  " << each.n_launches << " launches, " << each.n_blocks << " blocks, "
+         << each.n_warp_instructions << " warp instructions ("
+         << static_cast<double>(each.n_warp_instructions) / 1e6 / each.interpreter_s << " M/s here), "
+         << static_cast<double>(each.n_thread_instructions) / static_cast<double>(each.n_warp_instructions)
+         << " lanes each\n ";
+    for (std::size_t i = 0; i < each.warp_instructions.size(); ++i)
+      if (each.warp_instructions[i] != 0)
+        text << " " << name_of(static_cast<InstructionClass>(i)) << " " << each.warp_instructions[i];
+    text << "\n  global: " << each.global_sectors << " sectors where " << each.ideal_global_sectors << " would do, "
+         << each.global_bytes_read << " bytes read, " << each.global_bytes_written
+         << " written; shared: " << each.shared_wavefronts << " wavefronts where " << each.ideal_shared_wavefronts
+         << " would do; " << each.n_mma << " mma (" << each.mma_flop << " FLOP), " << each.n_atomics << " atomics\n";
+  }
+  return text.str();
 }
 
 std::uint64_t warp_instructions_of_lines(const std::string& file, unsigned first, unsigned last) {

@@ -22,7 +22,8 @@ struct Options {
   int n_sms = 4;
   int n_devices = 1;
   int resident_blocks = 4;  ///< blocks that run at once, at first; more join when none of them comes to an end
-  std::size_t memory_bytes = std::size_t{4} << 30;       ///< of each device
+  std::size_t memory_bytes = std::size_t{4} << 30;  ///< of each device
+  bool report = false;                              ///< print the counters of every kernel when the test program ends
   std::uint64_t max_warp_instructions = 20'000'000'000;  ///< of one launch: more is a fault
 };
 
@@ -74,6 +75,7 @@ struct Counters {
   std::uint64_t shared_wavefronts = 0, ideal_shared_wavefronts = 0;  ///< the difference are bank conflicts
   std::uint64_t shared_bytes_read = 0, shared_bytes_written = 0;
   std::uint64_t n_mma = 0, mma_flop = 0, n_atomics = 0;
+  double interpreter_s = 0;  ///< of this machine, for the speed of the interpreter alone
 };
 std::vector<Counters> counters();                 ///< a kernel each, in the order of their first launch
 Counters counters_of(const std::string& kernel);  ///< of the kernels whose name contains this, summed
@@ -88,6 +90,8 @@ struct RuntimeCounters {
 };
 RuntimeCounters runtime_counters();
 void reset_counters();  ///< both kinds
+/// The counters of every kernel as a table, and how fast the interpreter was.
+std::string counters_report();
 
 /// Changes the text of every module before it is parsed; an empty function changes nothing. Modules are parsed again.
 using TransformModule = std::function<std::string(const std::string& ptx)>;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -18,7 +19,8 @@ namespace {
 constexpr u64 kSeeds[] = {0, 1, 2, 3, 4};
 
 std::string read(const std::string& name) {
-  std::ifstream file(std::string(SEGUE_SOURCE_DIR) + "/tests/ptx/triton/" + name);
+  const char* folder = std::getenv("SEGUE_TRITON_PTX");  // made anew by triton/make_ptx_test.py
+  std::ifstream file((folder != nullptr ? std::string(folder) : std::string(SEGUE_SOURCE_DIR) + "/tests/ptx/triton") + "/" + name);
   std::stringstream text;
   text << file.rdbuf();
   if (text.str().empty()) throw std::runtime_error("no " + name);
