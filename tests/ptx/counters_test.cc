@@ -27,9 +27,18 @@ TEST(Counters, BankConflicts) {
   EXPECT_EQ(shared_access(4, [](u64 lane) { return 132 * lane; }).shared_wavefronts, 1U) << "a row of 33 words";
   EXPECT_EQ(shared_access(8, [](u64 lane) { return 8 * lane; }).shared_wavefronts, 2U) << "two halves of the warp";
   EXPECT_EQ(shared_access(16, [](u64 lane) { return 16 * lane; }).shared_wavefronts, 4U);
-  EXPECT_EQ(shared_access(16, [](u64 lane) { return 128 * lane; }).shared_wavefronts, 4U * 8) << "every lane in the same four banks";
-  EXPECT_EQ(shared_access(16, [](u64 lane) { return 32 * lane; }, true).shared_wavefronts, 4U * 2) << "ldmatrix, rows of 32 bytes";
-  EXPECT_EQ(shared_access(16, [](u64 lane) { return 48 * lane; }, true).shared_wavefronts, 4U) << "ldmatrix, rows of 48 bytes";
+  EXPECT_EQ(shared_access(16, [](u64 lane) { return 128 * lane; }).shared_wavefronts, 4U * 8)
+      << "every lane in the same four banks";
+  EXPECT_EQ(shared_access(
+                16, [](u64 lane) { return 32 * lane; }, true)
+                .shared_wavefronts,
+            4U * 2)
+      << "ldmatrix, rows of 32 bytes";
+  EXPECT_EQ(shared_access(
+                16, [](u64 lane) { return 48 * lane; }, true)
+                .shared_wavefronts,
+            4U)
+      << "ldmatrix, rows of 48 bytes";
 }
 
 TEST(Counters, Sectors) {
@@ -78,23 +87,33 @@ again:
 /// One block of two warps: thread 0 writes, then thread 32 reads, with `between` by both.
 bool is_race(const std::string& writer, const std::string& reader) {
   configure({});
-  LoadedModule module(".version 8.7\n.target sm_80\n.address_size 64\n.entry two_warps() {\n.reg .b32 %t, %v, %old;\n.reg .pred %p, %q;\n"
-                      ".shared .align 4 .b32 data;\n.shared .align 4 .b32 flag;\nmov.u32 %t, %tid.x;\nsetp.eq.u32 %p, %t, 0;\nsetp.eq.u32 %q, %t, 32;\n"
-                      "@%p st.shared.b32 [flag], 0;\n@%p st.shared.b32 [data], 0;\nbar.sync 0;\n@%p bra write;\n@%q bra read;\nbra done;\nwrite:\n" +
-                      writer + "\nbra done;\nread:\n" + reader + "\ndone:\nret;\n}\n");
+  LoadedModule module(
+      ".version 8.7\n.target sm_80\n.address_size 64\n.entry two_warps() {\n.reg .b32 %t, %v, %old;\n.reg .pred %p, "
+      "%q;\n"
+      ".shared .align 4 .b32 data;\n.shared .align 4 .b32 flag;\nmov.u32 %t, %tid.x;\nsetp.eq.u32 %p, %t, "
+      "0;\nsetp.eq.u32 %q, %t, 32;\n"
+      "@%p st.shared.b32 [flag], 0;\n@%p st.shared.b32 [data], 0;\nbar.sync 0;\n@%p bra write;\n@%q bra read;\nbra "
+      "done;\nwrite:\n" +
+      writer + "\nbra done;\nread:\n" + reader + "\ndone:\nret;\n}\n");
   (void)module.launch("two_warps", {}, {64}, {});
   return !take_faults().empty();
 }
 
 TEST(Races, AFlagOrdersOnlyWithBothFences) {
-  const std::string store = "st.shared.b32 [data], 1; ", set = "atom.shared.exch.b32 %old, [flag], 1; ", fence = "membar.gl; ";
-  const std::string wait = "again: ld.volatile.shared.b32 %old, [flag]; setp.eq.b32 %q, %old, 0; @%q bra again; ", load = "ld.shared.b32 %v, [data];";
+  const std::string store = "st.shared.b32 [data], 1; ", set = "atom.shared.exch.b32 %old, [flag], 1; ",
+                    fence = "membar.gl; ";
+  const std::string wait = "again: ld.volatile.shared.b32 %old, [flag]; setp.eq.b32 %q, %old, 0; @%q bra again; ",
+                    load = "ld.shared.b32 %v, [data];";
   EXPECT_FALSE(is_race(store + fence + set, wait + fence + load));
   EXPECT_TRUE(is_race(store + set, wait + fence + load)) << "no fence of the writer";
   EXPECT_TRUE(is_race(store + fence + set, wait + load)) << "no fence of the reader";
   EXPECT_TRUE(is_race(fence + set + store, wait + fence + load)) << "written behind the flag";
-  EXPECT_FALSE(is_race(store + "st.release.cta.shared.b32 [flag], 1;", "again: ld.acquire.cta.shared.b32 %old, [flag]; setp.eq.b32 %q, %old, 0; @%q bra again; " + load));
-  EXPECT_TRUE(is_race(store + "st.relaxed.cta.shared.b32 [flag], 1;", "again: ld.acquire.cta.shared.b32 %old, [flag]; setp.eq.b32 %q, %old, 0; @%q bra again; " + load));
+  EXPECT_FALSE(
+      is_race(store + "st.release.cta.shared.b32 [flag], 1;",
+              "again: ld.acquire.cta.shared.b32 %old, [flag]; setp.eq.b32 %q, %old, 0; @%q bra again; " + load));
+  EXPECT_TRUE(
+      is_race(store + "st.relaxed.cta.shared.b32 [flag], 1;",
+              "again: ld.acquire.cta.shared.b32 %old, [flag]; setp.eq.b32 %q, %old, 0; @%q bra again; " + load));
 }
 
 TEST(Races, AtomicsDoNotRaceWithEachOtherButWithAllElse) {
@@ -110,7 +129,6 @@ TEST(Races, NeighbouringBytesAreNotTheSame) {
   EXPECT_TRUE(is_race("st.shared.b8 [data+1], 5;", "ld.shared.u16 %v, [data];"));
   EXPECT_TRUE(is_race("st.shared.b16 [data+2], 5;", "ld.shared.b32 %v, [data];"));
 }
-
 
 }  // namespace
 }  // namespace segue::ptx

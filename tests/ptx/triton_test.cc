@@ -20,7 +20,8 @@ constexpr u64 kSeeds[] = {0, 1, 2, 3, 4};
 
 std::string read(const std::string& name) {
   const char* folder = std::getenv("SEGUE_TRITON_PTX");  // made anew by triton/make_ptx_test.py
-  std::ifstream file((folder != nullptr ? std::string(folder) : std::string(SEGUE_SOURCE_DIR) + "/tests/ptx/triton") + "/" + name);
+  std::ifstream file((folder != nullptr ? std::string(folder) : std::string(SEGUE_SOURCE_DIR) + "/tests/ptx/triton") +
+                     "/" + name);
   std::stringstream text;
   text << file.rdbuf();
   if (text.str().empty()) throw std::runtime_error("no " + name);
