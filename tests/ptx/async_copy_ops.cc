@@ -26,7 +26,7 @@ void land(Warp& warp, AsyncCopy& copy) {
 void execute_cp_async(Warp& warp, const Instruction& instruction, u32 mask) {
   Launch& launch = *warp.block->launch;
   u64 destinations[kLanes], sources[kLanes];
-  addresses_of(warp, instruction, instruction.operands[0], mask, destinations);
+  addresses_of(warp, instruction, instruction.operands[0], destinations);
   const i64 source_offset = static_cast<i32>(instruction.target);
   for_each_lane(mask, [&](int lane) {
     const Operand& from = instruction.operands[1];

@@ -64,7 +64,7 @@ u64 next_value(Operation operation, Type type, u64 old, u64 b, u64 c) {
 void execute_atomic(Warp& warp, const Instruction& instruction, u32 mask) {
   u64 addresses[kLanes];
   u8* data[kLanes];
-  addresses_of(warp, instruction, instruction.operands[0], mask, addresses);
+  addresses_of(warp, instruction, instruction.operands[0], addresses);
   reach(warp, instruction, mask, mask, instruction.space, addresses,
         {AccessKind::kReadWrite, instruction.width, instruction.width, true}, data);
   const auto operation = static_cast<Operation>(instruction.option);

@@ -32,7 +32,7 @@ void reach_rows(Warp& warp, const Instruction& instruction, AccessKind kind, u8*
     throw KernelFault(FaultKind::kDivergence, -1, "a matrix instruction without all 32 lanes");
   u64 addresses[kLanes];
   const u32 rows = instruction.count == 4 ? kAllLanes : (1U << (8 * instruction.count)) - 1;
-  addresses_of(warp, instruction, instruction.operands[0], rows, addresses);
+  addresses_of(warp, instruction, instruction.operands[0], addresses);
   if (instruction.space == Space::kGeneric)
     for_each_lane(rows, [&](int lane) {
       if (space_of_generic(addresses[lane], &addresses[lane]) != Space::kShared)

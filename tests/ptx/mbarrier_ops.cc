@@ -57,7 +57,7 @@ void execute_mbarrier(Warp& warp, const Instruction& instruction, u32 mask) {
     for_each_lane(mask, [&](int lane) { finish_copies(warp, lane, ~0U); });
   u64 addresses[kLanes];
   u8* data[kLanes];
-  addresses_of(warp, instruction, instruction.operands[0], mask, addresses);
+  addresses_of(warp, instruction, instruction.operands[0], addresses);
   const AccessKind kind = action == kInit ? AccessKind::kWrite : AccessKind::kReadWrite;
   reach(warp, instruction, mask, mask, instruction.space, addresses, {kind, 8, 8, action != kInit && action != kInval},
         data);

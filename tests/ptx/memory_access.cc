@@ -29,45 +29,43 @@ const char* verb(const Access& access) {
                         " memory at " + hexadecimal(address) + " " + why);
 }
 
-void check_alignment(int lane, u64 address, const Access& access, const char* space) {
+inline void check_alignment(int lane, u64 address, const Access& access, const char* space) {
   if (address % static_cast<u64>(access.alignment) != 0)
     fail(FaultKind::kMisaligned, lane, access, space, address, "is not aligned to " + std::to_string(access.alignment));
 }
 
-bool all_initialised(const u8* state, int n_bytes) {
+/// The states of up to 16 bytes in two words; bytes beyond `n_bytes` are as in `filler`.
+struct States {
+  u64 low, high;
+};
+inline States states_at(const u8* state, int n_bytes, u64 filler) {
+  States states{filler, filler};
   switch (n_bytes) {
-    case 1: return *state == kInitialisedByte;
-    case 2: {
-      u16 v;
-      std::memcpy(&v, state, 2);
-      return v == 0x0101;
-    }
-    case 4: {
-      u32 v;
-      std::memcpy(&v, state, 4);
-      return v == 0x01010101U;
-    }
-    default: {
-      u64 v[2] = {0x0101010101010101ULL, 0x0101010101010101ULL};
-      std::memcpy(v, state, static_cast<std::size_t>(n_bytes));
-      return v[0] == 0x0101010101010101ULL && v[1] == 0x0101010101010101ULL;
-    }
+    case 1: std::memcpy(&states.low, state, 1); break;
+    case 2: std::memcpy(&states.low, state, 2); break;
+    case 4: std::memcpy(&states.low, state, 4); break;
+    case 8: std::memcpy(&states.low, state, 8); break;
+    default: std::memcpy(&states, state, static_cast<std::size_t>(n_bytes)); break;
   }
+  return states;
+}
+
+[[noreturn]] void fail_state(bool in_flight, int lane, u64 address, const Access& access, const char* space) {
+  if (in_flight) fail(FaultKind::kInFlight, lane, access, space, address, "meets a cp.async that was not waited for");
+  fail(FaultKind::kUninitialised, lane, access, space, address, "meets bytes that were never written");
 }
 
 /// A read wants bytes that were written; a write makes them so.
-void pass_state(u8* state, int lane, u64 address, const Access& access, const char* space) {
-  const auto n_bytes = static_cast<std::size_t>(access.n_bytes);
-  if (access.kind != AccessKind::kWrite && !all_initialised(state, access.n_bytes)) {
-    const bool in_flight = std::find(state, state + n_bytes, kInFlightByte) != state + n_bytes;
-    if (in_flight) fail(FaultKind::kInFlight, lane, access, space, address, "meets a cp.async that was not waited for");
-    fail(FaultKind::kUninitialised, lane, access, space, address, "meets bytes that were never written");
-  }
-  if (access.kind == AccessKind::kWrite) {
-    if (std::find(state, state + n_bytes, kInFlightByte) != state + n_bytes && !access.is_asynchronous)
-      fail(FaultKind::kInFlight, lane, access, space, address, "meets a cp.async that was not waited for");
-    std::memset(state, access.is_asynchronous ? kInFlightByte : kInitialisedByte, n_bytes);
-  }
+inline void pass_state(u8* state, int lane, u64 address, const Access& access, const char* space) {
+  constexpr u64 kAllInitialised = 0x0101010101010101ULL * kInitialisedByte,
+                kAllInFlight = 0x0101010101010101ULL * kInFlightByte;
+  const States states = states_at(state, access.n_bytes, kAllInitialised);
+  if (states.low == kAllInitialised && states.high == kAllInitialised && !access.is_asynchronous) return;
+  const bool in_flight = ((states.low | states.high) & kAllInFlight) != 0;
+  if (access.kind != AccessKind::kWrite) fail_state(in_flight, lane, address, access, space);
+  if (in_flight && !access.is_asynchronous) fail_state(true, lane, address, access, space);
+  std::memset(state, access.is_asynchronous ? kInFlightByte : kInitialisedByte,
+              static_cast<std::size_t>(access.n_bytes));
 }
 
 void reach_global(Warp& warp, u32 mask, u32 raced, const u64* addresses, const Access& access, u8** data) {
@@ -151,7 +149,7 @@ void reach_parameters(Warp& warp, u32 mask, const u64* addresses, const Access& 
 
 }  // namespace
 
-void addresses_of(const Warp& warp, const Instruction& instruction, const Operand& base, u32 mask, u64* addresses) {
+void addresses_of(const Warp& warp, const Instruction& instruction, const Operand& base, u64* addresses) {
   const auto offset = static_cast<u64>(instruction.immediate);
   if (base.width == 8) {
     const u64* from = warp.at<u64>(base);
@@ -160,7 +158,6 @@ void addresses_of(const Warp& warp, const Instruction& instruction, const Operan
     const u32* from = warp.at<u32>(base);
     for (int lane = 0; lane < kLanes; ++lane) addresses[lane] = static_cast<u64>(from[lane]) + offset;
   }
-  (void)mask;
 }
 
 Space space_of_generic(u64 address, u64* in_space) {

@@ -17,7 +17,7 @@ struct Access {
 };
 
 /// The addresses of an instruction's lanes, its constant offset added.
-void addresses_of(const Warp& warp, const Instruction& instruction, const Operand& base, u32 mask, u64* addresses);
+void addresses_of(const Warp& warp, const Instruction& instruction, const Operand& base, u64* addresses);
 
 /// Checks an access of the lanes of `mask` (alignment, bounds, initialised bytes, races for the lanes of `raced`),
 /// counts it, and gives each lane the place of its bytes. Throws KernelFault. Addresses are those of the space.

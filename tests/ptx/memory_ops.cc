@@ -51,7 +51,7 @@ void load_element(Warp& warp, const Instruction& instruction, const Operand& to,
 void execute_ld(Warp& warp, const Instruction& instruction, u32 mask) {
   u64 addresses[kLanes];
   u8* data[kLanes];
-  addresses_of(warp, instruction, instruction.operands[0], mask, addresses);
+  addresses_of(warp, instruction, instruction.operands[0], addresses);
   const int n_bytes = instruction.width * instruction.count;
   reach(warp, instruction, mask, mask, instruction.space, addresses,
         {AccessKind::kRead, n_bytes, n_bytes, instruction.is_strong}, data);
@@ -62,7 +62,7 @@ void execute_ld(Warp& warp, const Instruction& instruction, u32 mask) {
 }
 
 /// Lanes whose address no earlier lane has. Lanes that share one must store the same.
-u32 distinct_lanes(Warp& warp, u32 mask, const u64* addresses, const u8 (*values)[16], int n_bytes) {
+u32 distinct_lanes(u32 mask, const u64* addresses, const u8 (*values)[16], int n_bytes) {
   bool is_rising = true;
   u64 last = 0;
   for_each_lane(mask, [&](int lane) {
@@ -84,8 +84,17 @@ u32 distinct_lanes(Warp& warp, u32 mask, const u64* addresses, const u8 (*values
                             std::to_string(twin));
     }
   });
-  (void)warp;
   return distinct;
+}
+
+template <class T>
+void gather_elements(u8 (*values)[16], const u8* lanes, int lane_width, int offset, u32 mask) {
+  for_each_lane(mask, [&](int lane) { std::memcpy(values[lane] + offset, lanes + lane * lane_width, sizeof(T)); });
+}
+
+template <class T>
+void put_values(u8* const* data, const u8 (*values)[16], u32 mask) {
+  for_each_lane(mask, [&](int lane) { std::memcpy(data[lane], values[lane], sizeof(T)); });
 }
 
 /// Operands: the address, then the sources.
@@ -93,24 +102,32 @@ void execute_st(Warp& warp, const Instruction& instruction, u32 mask) {
   u64 addresses[kLanes];
   u8* data[kLanes];
   u8 values[kLanes][16];
-  addresses_of(warp, instruction, instruction.operands[0], mask, addresses);
-  const int n_bytes = instruction.width * instruction.count;
+  addresses_of(warp, instruction, instruction.operands[0], addresses);
+  const int width = instruction.width, n_bytes = width * instruction.count;
   for (int i = 0; i < instruction.count; ++i) {
     const Operand& from = instruction.operands[1 + i];
     const u8* lanes = warp.at<u8>(from);
-    for_each_lane(mask, [&](int lane) {
-      std::memcpy(values[lane] + i * instruction.width, lanes + lane * from.width, instruction.width);
-    });
+    switch (width) {
+      case 1: gather_elements<u8>(values, lanes, from.width, i, mask); break;
+      case 2: gather_elements<u16>(values, lanes, from.width, 2 * i, mask); break;
+      case 4: gather_elements<u32>(values, lanes, from.width, 4 * i, mask); break;
+      case 8: gather_elements<u64>(values, lanes, from.width, 8 * i, mask); break;
+      default: gather_elements<u128>(values, lanes, from.width, 0, mask); break;
+    }
   }
   // Local memory is a lane's own: the same address there is another place.
-  const bool is_shared_by_lanes = instruction.space != Space::kLocal;
-  const u32 distinct = is_shared_by_lanes && instruction.space != Space::kGeneric
-                           ? distinct_lanes(warp, mask, addresses, values, n_bytes)
-                           : mask;
+  const bool is_shared_by_lanes = instruction.space != Space::kLocal && instruction.space != Space::kGeneric;
+  const u32 distinct = is_shared_by_lanes ? distinct_lanes(mask, addresses, values, n_bytes) : mask;
   if (instruction.is_strong) order_memory(warp, instruction, mask, addresses, false, true);
   reach(warp, instruction, mask, distinct, instruction.space, addresses,
         {AccessKind::kWrite, n_bytes, n_bytes, instruction.is_strong}, data);
-  for_each_lane(mask, [&](int lane) { std::memcpy(data[lane], values[lane], static_cast<std::size_t>(n_bytes)); });
+  switch (n_bytes) {
+    case 1: put_values<u8>(data, values, mask); break;
+    case 2: put_values<u16>(data, values, mask); break;
+    case 4: put_values<u32>(data, values, mask); break;
+    case 8: put_values<u64>(data, values, mask); break;
+    default: put_values<u128>(data, values, mask); break;
+  }
 }
 
 InstructionClass class_of(Space space) {

@@ -28,17 +28,27 @@ void park(Warp& warp, Group::State state = Group::State::kReady) {
   warp.mask = 0;
 }
 
+/// Lanes that were taken aside are ready again. False if there are none.
+bool let_go(Warp& warp) {
+  bool is_any = false;
+  for (Group& group : warp.groups) {
+    if (group.state != Group::State::kHeld) continue;
+    group.state = Group::State::kReady;
+    is_any = true;
+  }
+  return is_any;
+}
+
 /// Chooses the lanes that run next: those at the smallest pc, together with all others there; with a seed sometimes
-/// others. False if all wait.
+/// others. Lanes taken aside run when no others can. False if all wait.
 bool choose(Warp& warp, bool at_random) {
   std::size_t n_ready = 0, best = 0;
   for (std::size_t i = 0; i < warp.groups.size(); ++i) {
-    Group& group = warp.groups[i];
-    if (group.state == Group::State::kHeld) group.state = Group::State::kReady;
+    const Group& group = warp.groups[i];
     if (group.state != Group::State::kReady) continue;
     if (n_ready++ == 0 || group.pc < warp.groups[best].pc) best = i;
   }
-  if (n_ready == 0) return false;
+  if (n_ready == 0) return let_go(warp) && choose(warp, at_random);
   if (at_random && n_ready > 1) {
     u64 nth = warp.block->launch->random->below(n_ready);
     for (std::size_t i = 0; i < warp.groups.size(); ++i)
@@ -134,6 +144,8 @@ void run_warp(Warp& warp, u64 budget) {
   const bool is_random = launch.options->seed != 0 && launch.options->split_warps;
   if (!warp.groups.empty()) {
     park(warp);
+    // Now and then lanes stay aside for another turn.
+    if (!is_random || launch.random->one_in(2)) let_go(warp);
     if (!choose(warp, is_random ? launch.random->one_in(4) : launch.random->one_in(64))) return;
   }
   if (is_random && launch.random->one_in(8)) split(warp);
