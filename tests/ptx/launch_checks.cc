@@ -7,7 +7,7 @@ namespace segue::ptx {
 std::string refusal(const Kernel& kernel, const Dim3& grid, const Dim3& block, std::size_t dynamic_shared_bytes,
                     std::size_t most_dynamic) {
   constexpr u32 kMostThreads = 1024;
-  constexpr std::size_t kMostParameterBytes = 4096;
+  constexpr std::size_t kMostParameterBytes = 32764;  // since CUDA 12.1, from sm_70 on
   const auto number = [](u64 value) { return std::to_string(value); };
   if (grid.count() == 0 || grid.x > 0x7FFFFFFF || grid.y > 65535 || grid.z > 65535)
     return "a grid of " + number(grid.x) + " x " + number(grid.y) + " x " + number(grid.z) + " blocks";
