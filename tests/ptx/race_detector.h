@@ -1,0 +1,65 @@
+#pragma once
+
+#include <functional>
+#include <set>
+#include <tuple>
+#include <vector>
+
+#include "tests/ptx/clocks.h"
+#include "tests/ptx/race_cells.h"
+
+namespace segue::ptx {
+
+struct Warp;
+struct Block;
+
+/// Which bytes an access touches, for the message of a race.
+struct Place {
+  bool is_shared = false;
+  u64 address = 0;
+};
+
+/// Finds data races of one launch: two accesses of the same byte by different threads, at least one of them a write,
+/// not both atomic or strong, with nothing that orders them. Exact for the last write and for up to 32 reading warps
+/// a word since then; more concurrent readers are forgotten, so that a race with them alone may be missed.
+class RaceDetector {
+ public:
+  using Report = std::function<void(const Warp& warp, int lane, u32 pc, bool is_write, u32 other_warp, int other_lane,
+                                    u32 other_pc, bool other_is_write, const Place& place)>;
+  RaceDetector(u32 launch, Report report) : launch_(launch), report_(std::move(report)) {}
+
+  /// An access of `n_bytes` at `offset` from the memory that `cells` describe.
+  void access(Cell* cells, u64 offset, int n_bytes, const Warp& warp, int lane, u32 pc, bool is_write, bool is_atomic,
+              const Place& place, bool is_asynchronous = false);
+  /// The asynchronous writes of this lane to these bytes have become ordinary ones of its present clock.
+  void land(Cell* cells, u64 offset, int n_bytes, const Warp& warp, int lane);
+
+  // What orders accesses.
+  void synchronise(Warp& warp, u32 mask);
+  void block_barrier(Block& block);
+  void partial_barrier(Block& block, const std::vector<std::pair<Warp*, u32>>& lanes);
+  void fence(Warp& warp, u32 mask);
+  struct Atomic {
+    bool reads, writes, acquires, releases;
+  };
+  void atomic(Warp& warp, int lane, u64 location, const Atomic& kind);
+
+ private:
+  bool is_ordered(const Warp& warp, int lane, u32 other_warp, int other_lane, u32 other_clock) const;
+  void check_read(Cell& cell, const Warp& warp, int lane, u32 pc, bool is_atomic, const Place& place);
+  void check_write(Cell& cell, const Warp& warp, int lane, u32 pc, u8 flags, const Place& place);
+  void check_against_write(const Cell& cell, const Warp& warp, int lane, u32 pc, bool is_write, bool is_atomic,
+                           const Place& place);
+  void split(Cell& cell);
+  void found(const Warp& warp, int lane, u32 pc, bool is_write, u32 other_warp, int other_lane, u32 other_pc,
+             bool other_is_write, const Place& place);
+
+  u32 launch_;
+  Report report_;
+  std::vector<std::array<Cell, 4>> split_;
+  std::vector<std::vector<Readers>> more_;
+  std::unordered_map<u64, KnowledgePtr> released_;  ///< by location: what its last writers published
+  std::set<std::tuple<u32, u32, bool, bool>> reported_;
+};
+
+}  // namespace segue::ptx
