@@ -2,7 +2,9 @@
 // for each result, so that what was measured stays when a later search fails or hangs. tools/check/gpu runs it.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
+#include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -51,7 +53,7 @@ void print_floors() {
 bool run_form(const Options& options, const Form& form, const std::vector<float>& rows,
               const std::vector<float>& queries, std::int64_t dim, const std::function<double()>& seconds_left) {
   nlohmann::json line = {{"kind", "top_k"}, {"form", form.name()}, {"n", options.n_items}, {"dim", dim}};
-  Case made(form, rows, dim);
+  Case made(form, rows, dim, queries);
   line["device_bytes"] = made.device_bytes();
   bool all_right = true;
   double ms_a_query = 0;  // of the largest number of queries so far

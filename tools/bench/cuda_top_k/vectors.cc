@@ -45,18 +45,20 @@ std::vector<float> gaussian(std::int64_t n_rows, std::int64_t dim, std::uint64_t
   return values;
 }
 
-bool are_best(const float* query, const std::vector<float>& items, std::int64_t dim, const std::int32_t* rows,
-              std::int64_t k) {
-  const auto n_items = static_cast<std::int64_t>(items.size()) / dim;
-  std::vector<double> scores(static_cast<std::size_t>(n_items));
-  double largest = 0;
-  for (std::int64_t item = 0; item < n_items; ++item) {
-    double score = 0;
-    for (std::int64_t i = 0; i < dim; ++i)
-      score += static_cast<double>(query[i]) * static_cast<double>(items[static_cast<std::size_t>(item * dim + i)]);
-    scores[static_cast<std::size_t>(item)] = score;
-    largest = std::max(largest, std::fabs(score));
+std::vector<double> exact_scores(const float* query, const std::vector<float>& items, std::int64_t dim) {
+  std::vector<double> scores(items.size() / static_cast<std::size_t>(dim));
+  const float* item = items.data();
+  for (double& score : scores) {
+    for (std::int64_t i = 0; i < dim; ++i) score += static_cast<double>(query[i]) * static_cast<double>(item[i]);
+    item += dim;
   }
+  return scores;
+}
+
+bool are_best(const std::vector<double>& scores, const std::int32_t* rows, std::int64_t k) {
+  const auto n_items = static_cast<std::int64_t>(scores.size());
+  double largest = 0;
+  for (const double score : scores) largest = std::max(largest, std::fabs(score));
   std::vector<double> sorted = scores;
   const std::int64_t n_listed = std::min(k, n_items);
   std::nth_element(sorted.begin(), sorted.begin() + (n_listed - 1), sorted.end(), std::greater<>());

@@ -9,10 +9,11 @@ namespace segue::bench {
 /// alike. The same for the same seed on every machine.
 std::vector<float> gaussian(std::int64_t n_rows, std::int64_t dim, std::uint64_t seed);
 
-/// Whether `rows` are the best k of all items for one query by sums in float64, but for items within rounding of the
-/// last one.
+/// The scores of all items for one query, [n_items], summed in float64.
 /// @param items  [n_items, dim] as float32: what the device was given, widened
-bool are_best(const float* query, const std::vector<float>& items, std::int64_t dim, const std::int32_t* rows,
-              std::int64_t k);
+std::vector<double> exact_scores(const float* query, const std::vector<float>& items, std::int64_t dim);
+
+/// Whether `rows` are the best k of all items by `scores`, but for items within rounding of the last one.
+bool are_best(const std::vector<double>& scores, const std::int32_t* rows, std::int64_t k);
 
 }  // namespace segue::bench
