@@ -29,11 +29,13 @@ struct Options {
   double seconds_in_all = 1e9;
   TimeLimits limits;
   bool no_floors = false;
+  std::int64_t floor_bytes = std::int64_t{1} << 30;
+  int floor_steps = 4096;
 };
 
 void print(const nlohmann::json& line) { std::cout << line.dump() << std::endl; }
 
-void print_floors() {
+void print_floors(const Options& options) {
   const DeviceNumbers numbers = device_numbers();
   print({{"kind", "device"},
          {"compute_capability", numbers.compute_capability},
@@ -41,12 +43,12 @@ void print_floors() {
          {"clock_khz", numbers.clock_khz},
          {"shared_bytes", numbers.shared_bytes},
          {"l2_bytes", numbers.l2_bytes}});
-  print({{"kind", "floor"}, {"what", "copy"}, {"gb_s", copy_gb_s(std::int64_t{1} << 30, 20)}});
+  print({{"kind", "floor"}, {"what", "copy"}, {"gb_s", copy_gb_s(options.floor_bytes, 20)}});
   for (const DType dtype : {DType::kBFloat16, DType::kFloat16, DType::kFloat32, DType::kInt8})
     print({{"kind", "floor"},
            {"what", "mma.sync"},
            {"dtype", kernels::name_of(dtype)},
-           {"tflop_s", mma_sync_tflop_s(dtype, 4096, 10)}});
+           {"tflop_s", mma_sync_tflop_s(dtype, options.floor_steps, 10)}});
 }
 
 /// All searches of one form in one dimension. Whether every list was right.
@@ -92,7 +94,7 @@ int run(const Options& options) {
   const auto seconds_left = [&] {
     return options.seconds_in_all - std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   };
-  if (!options.no_floors) print_floors();
+  if (!options.no_floors) print_floors(options);
   std::vector<Form> forms;
   for (const std::string& text : options.forms) forms.push_back(parse_form(text));
   bool all_right = true;
@@ -133,6 +135,8 @@ int main(int argc, char** argv) {
   app.add_option("--most-seconds", options.limits.most_seconds_of_one,
                  "longer searches are not repeated, or not begun");
   app.add_option("--seconds-in-all", options.seconds_in_all, "after which nothing more is begun");
+  app.add_option("--floor-bytes", options.floor_bytes, "of the copy");
+  app.add_option("--floor-steps", options.floor_steps, "of products of mma.sync");
   app.add_flag("--no-floors", options.no_floors, "leave out the rates of copies and of mma.sync");
   CLI11_PARSE(app, argc, argv);
   try {
