@@ -5,7 +5,7 @@ BYTES = {"bfloat16": 2, "float16": 2, "float32": 4, "int8": 1}
 
 def rates(floors):
     """(GB/s of a copy or None, {dtype: TFLOP/s of mma.sync})"""
-    copies = [line["gb_s"] for line in floors if "gb_s" in line]
+    copies = [line["gb_s"] for line in floors if line.get("gb_s")]  # null where a copy took no time at all
     return max(copies, default=None), {line["dtype"]: line["tflop_s"] for line in floors if line.get("what") == "mma.sync"}
 
 
