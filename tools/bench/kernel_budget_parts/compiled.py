@@ -9,7 +9,9 @@ import subprocess
 from . import sass
 from .budget import Sizes
 
-NAME = re.compile(r"scan_kernelILN?S?\w*DTypeE\dELi(\d+)ELb([01])E")
+# A mangled name: scan_kernel or another form of it, its dtype, its queries, and what it looks for, as a bool or as an enum.
+NAME = re.compile(r"\d(scan_(?:\w+_)?kernel)ILN\w*?DTypeE\dELi(\d+)EL(?:b|N\w*?ScanForE)(\d)E")
+MMA_KERNEL, CANDIDATES, SAMPLE = "scan_kernel", "0", "1"
 ENTRY = re.compile(r"Compiling entry function '(\w+)'[^\n]*\n(.*?)(?=Compiling entry function|\Z)", re.S)
 
 
@@ -23,6 +25,7 @@ class Kernel:
     stack_bytes: int
     spilled_bytes: int
     function: sass.Function = None
+    of_budget: bool = True  #: by mma.sync, for candidates or a sample; others are looked at for spills alone
 
     @functools.cached_property
     def scan(self):
@@ -59,14 +62,16 @@ def kernels_of(nvcc, nvdisasm, root, folder, sm, nominators):
         raise SystemExit(f"nvcc failed for sm_{sm}, {nominators}:\n{built.stderr}")
     code = subprocess.run([nvdisasm, "-c", cubin], check=True, capture_output=True, text=True).stdout
     used = resources(built.stderr)
-    return [Kernel(sm, nominators, int(match.group(1)), match.group(2) == "1", *used[name], function)
+    return [Kernel(sm, nominators, int(match.group(2)), match.group(3) == SAMPLE, *used[name], function,
+                   match.group(1) == MMA_KERNEL and match.group(3) in (CANDIDATES, SAMPLE))
             for name, function in sass.functions(code).items() if (match := NAME.search(name))]
 
 
 def compile_all(nvcc, nvdisasm, root, folder, sms, dtypes):
-    """{(sm, nominators): {(block_queries, samples): Kernel}}"""
+    """({(sm, nominators): {(block_queries, samples): Kernel}}, all kernels)"""
     folder.mkdir(parents=True, exist_ok=True)
     pairs = [(sm, nominators) for sm in sms for nominators in dtypes]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        made = pool.map(lambda pair: kernels_of(nvcc, nvdisasm, root, folder, *pair), pairs)
-        return {pair: {(kernel.block_queries, kernel.samples): kernel for kernel in kernels} for pair, kernels in zip(pairs, made)}
+        made = list(pool.map(lambda pair: kernels_of(nvcc, nvdisasm, root, folder, *pair), pairs))
+    of_budget = {pair: {(kernel.block_queries, kernel.samples): kernel for kernel in kernels if kernel.of_budget} for pair, kernels in zip(pairs, made)}
+    return of_budget, [kernel for kernels in made for kernel in kernels]
