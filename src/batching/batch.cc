@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "batching/upload.h"
+
 namespace segue::batching {
 namespace {
 
@@ -121,15 +123,9 @@ std::vector<std::int64_t> Batch::last_positions() const {
 
 Batch Batch::to(at::Device device) const {
   Batch moved = *this;
-  const auto move = [&](at::Tensor& tensor) {
-    if (tensor.defined()) tensor = tensor.to(device, /*non_blocking=*/true);
-  };
+  const auto move = [&](at::Tensor& tensor) { tensor = upload(tensor, device); };
   move(moved.items);
-  move(moved.targets);
   move(moved.example_age);
-  move(moved.weights);
-  move(moved.visited_offsets);
-  move(moved.visited_items);
   for (auto& tensor : moved.history) move(tensor);
   for (auto& tensor : moved.context) move(tensor);
   return moved;

@@ -32,6 +32,8 @@ struct Batch {
   /// Packed index of (row, step).
   [[nodiscard]] std::vector<std::int64_t> last_positions()
       const;  ///< [batch_sizes[0]] index of each row's last position
+  /// With what a model reads (items, history, context, example_age) on a device. What is asked of it afterwards
+  /// (targets, weights, visited) stays on the host: it is chosen there, and reading it back would wait for the device.
   [[nodiscard]] Batch to(at::Device device) const;
 };
 

@@ -24,8 +24,9 @@ Configuration Configuration::from(config::Document document) {
       "seed", c.seed,
       {.meaning =
            "of every random choice: same build, instruction set, threads, configuration, data and seed, same bits"});
-  root.read("device", c.device,
-            {.meaning = "`cpu`, `cuda`, `cuda:1`, or `auto`: a GPU where one can be used, else the CPU"});
+  root.read(
+      "device", c.device,
+      {.meaning = "`cpu`, `cuda`, `cuda:1`, or `auto`: a GPU where one can be used and holds the model, else the CPU"});
   if (!is_device(c.device)) root.fail("device", "'" + c.device + "' is none of auto, cpu, cuda, cuda:0, cuda:1, ...");
   root.read("threads", c.threads,
             {.meaning = "of the CPU; 0: all that this process may use", .unit = "threads", .low = 0, .high = 4096});

@@ -23,6 +23,23 @@ Function* symbol(void* library, const char* name) {
   return reinterpret_cast<Function*>(::dlsym(library, name));
 }
 
+/// "12.4" of 12040.
+std::string cuda_version_text(int version) {
+  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
+
+/// The errors of cuInit() that users meet.
+std::string meaning_of(int error) {
+  switch (error) {
+    case 3: return " (it cannot initialise)";
+    case 100: return " (no device; CUDA_VISIBLE_DEVICES may hide it)";
+    case 802: return " (the system is not ready: is nvidia-fabricmanager running?)";
+    case 803: return " (its library and its kernel module are of different versions: restart the machine)";
+    case 804: return " (forward compatibility is not for this GPU)";
+    default: return "";
+  }
+}
+
 }  // namespace
 
 CudaDriver cuda_driver() {
@@ -30,12 +47,7 @@ CudaDriver cuda_driver() {
   driver.version = loaded_version();
   // Never closed: the driver does not come up a second time in one process.
   void* library = ::dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-  const std::string remedy =
-      " (CUDA " + std::string(kCudaVersion) + " needs NVIDIA's driver " + std::to_string(kLeastDriver) + " or newer)";
-  if (library == nullptr) {
-    driver.problem = "no NVIDIA driver: libcuda.so.1 is not there" + remedy;
-    return driver;
-  }
+  if (library == nullptr) return driver;
   const auto get_version = symbol<int(int*)>(library, "cuDriverGetVersion");
   const auto init = symbol<int(unsigned)>(library, "cuInit");
   const auto get_count = symbol<int(int*)>(library, "cuDeviceGetCount");
@@ -43,16 +55,13 @@ CudaDriver cuda_driver() {
   const auto get_name = symbol<int(char*, int, int)>(library, "cuDeviceGetName");
   const auto get_attribute = symbol<int(int*, int, int)>(library, "cuDeviceGetAttribute");
   const auto total_memory = symbol<int(std::size_t*, int)>(library, "cuDeviceTotalMem_v2");
-  if (!get_version || !init || !get_count || !get || !get_name || !get_attribute || !total_memory) {
-    driver.problem = "libcuda.so.1 is no driver library" + remedy;
-    return driver;
-  }
+  driver.state = CudaDriver::State::kNoDriverLibrary;
+  if (!get_version || !init || !get_count || !get || !get_name || !get_attribute || !total_memory) return driver;
   get_version(&driver.cuda_version);
-  if (const int error = init(0); error != 0) {
-    driver.problem =
-        "the NVIDIA driver does not start: CUDA error " + std::to_string(error) + (error == 100 ? ", no device" : "");
-    return driver;
-  }
+  driver.state = CudaDriver::State::kDoesNotStart;
+  driver.error = init(0);
+  if (driver.error != 0) return driver;
+  driver.state = CudaDriver::State::kStarts;
   int n_devices = 0;
   get_count(&n_devices);
   for (int i = 0; i < n_devices; ++i) {
@@ -68,12 +77,24 @@ CudaDriver cuda_driver() {
     device.memory_bytes = static_cast<std::int64_t>(bytes);
     driver.devices.push_back(device);
   }
-  if (driver.devices.empty())
-    driver.problem = "the NVIDIA driver knows no device";
-  else if (driver.cuda_version < 13000) {
-    driver.problem = "the NVIDIA driver " + driver.version + " is too old" + remedy;
-  }
   return driver;
+}
+
+std::string problem_of(const CudaDriver& driver) {
+  const std::string remedy =
+      " (CUDA " + std::string(kCudaVersion) + " needs NVIDIA's driver " + std::to_string(kLeastDriver) + " or newer)";
+  switch (driver.state) {
+    case CudaDriver::State::kMissing: return "no NVIDIA driver: libcuda.so.1 is not there" + remedy;
+    case CudaDriver::State::kNoDriverLibrary: return "libcuda.so.1 is no driver library" + remedy;
+    case CudaDriver::State::kDoesNotStart:
+      return "the NVIDIA driver " + driver.version + (driver.version.empty() ? "" : " ") +
+             "does not start: CUDA error " + std::to_string(driver.error) + meaning_of(driver.error);
+    case CudaDriver::State::kStarts: break;
+  }
+  if (driver.devices.empty()) return "the NVIDIA driver knows no device";
+  if (driver.cuda_version >= kLeastCudaVersion) return {};
+  return "the NVIDIA driver " + driver.version + (driver.version.empty() ? "" : " ") +
+         "is too old: it serves CUDA up to " + cuda_version_text(driver.cuda_version) + remedy;
 }
 
 }  // namespace segue::cli

@@ -22,7 +22,7 @@ Json cuda_state() {
                 {"least driver", std::to_string(kLeastDriver) + " (for CUDA " + kCudaVersion + ")"},
                 {"devices", devices},
                 {"devices usable", kernels::cuda_device_count()}};
-  std::string problem = driver.problem;
+  std::string problem = problem_of(driver);
   if (problem.empty()) problem = cuda_plugin::open();
   state["LibTorch's CUDA half"] = problem.empty() ? "opens" : "not opened: " + problem;
   return state;

@@ -14,6 +14,7 @@
 #include "model_kinds/any_model.h"
 #include "support/errors.h"
 #include "support/storage.h"
+#include "training/resident_memory.h"
 
 namespace segue::cli {
 namespace {
@@ -40,7 +41,8 @@ class NamedScorer : public ranking::Scorer {
 };
 
 std::unique_ptr<ranking::Scorer> scorer_of(TrainedModel& trained, const ChosenDevice& device, std::string name) {
-  if (trained.model.by_gradient) trained.model.by_gradient->to(device.torch_device);
+  if (auto& model = trained.model.by_gradient)
+    place_model(*model, device, training::resident_bytes(*model), "evaluation");
   return std::make_unique<NamedScorer>(
       std::move(name), model_kinds::make_scorer(trained.model, trained.dataset,
                                                 trained.configuration.training.max_length, device.n_threads));

@@ -115,9 +115,9 @@ int run_program(int argc, const char* const* argv) {
   } catch (const kernels::DeviceFailure& error) {
     return complain(error.what(), ExitCode::kDevice);
   } catch (const c10::OutOfMemoryError& error) {
-    return complain(
-        std::string(error.what_without_backtrace()) + "\nA smaller training.batch_sequences needs less memory.",
-        ExitCode::kDevice);
+    return complain(std::string("out of memory on the device: ") + error.what_without_backtrace() +
+                        "\nA smaller training.batch_sequences needs less, and device=cpu does without.",
+                    ExitCode::kDevice);
   } catch (const c10::Error& error) {
     const std::string message = error.what_without_backtrace();
     const bool device =

@@ -8,6 +8,7 @@
 #include "model_kinds/any_model.h"
 #include "support/progress.h"
 #include "support/storage.h"
+#include "training/resident_memory.h"
 #include "training/trainer.h"
 
 namespace segue::cli {
@@ -39,8 +40,9 @@ Json describe(const training::TrainingResult& result, const training::TrainingOp
 
 }  // namespace
 
-Json train_run(const Configuration& configuration, const Dataset& dataset, const ChosenDevice& device,
+Json train_run(const Configuration& configuration, const Dataset& dataset, const ChosenDevice& chosen,
                const RunFiles& files, const TrainRunOptions& options) {
+  ChosenDevice device = chosen;
   const std::string kind = configuration.model.kind();
   const Json identity = run_identity(configuration, dataset);
   Json manifest = {{"format", "segue run"},
@@ -62,7 +64,8 @@ Json train_run(const Configuration& configuration, const Dataset& dataset, const
     model = model_kinds::make_model(configuration.model, dataset.n_items(), dataset.pipeline().specs(),
                                     models::ItemFeatures::of(dataset));
     model->initialize(configuration.seed, dataset.n_trained_items());
-    model->to(device.torch_device);
+    device = place_model(*model, chosen, training::resident_bytes(*model, configuration.training), "training");
+    manifest["device"] = device.description;
     manifest["n_parameters"] = n_parameters(*model);
   }
   if (!options.resume) {

@@ -86,6 +86,9 @@ struct DecayedSum : public torch::autograd::Function<DecayedSum> {
 };
 
 at::Tensor by_steps(const at::Tensor& x, const PackedSteps& steps, const at::Tensor& decay) {
+  // A single step uses no decay. Its gradient is zeros then, as on a CPU, and not missing: an optimizer that keeps
+  // means of gradients tells these apart.
+  if (steps.count() == 1) return x + decay * at::zeros_like(x);
   std::vector<at::Tensor> sums;
   for (std::size_t t = 0; t < steps.count(); ++t) {
     const at::Tensor now = x.narrow(0, steps.begins[t], steps.sizes[t]);

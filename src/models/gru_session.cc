@@ -6,6 +6,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "batching/upload.h"
 #include "models/dropout.h"
 #include "models/gru_layer.h"
 #include "models/session_inference.h"
@@ -122,14 +123,16 @@ at::Tensor GruSession::item_vectors() {
 }
 
 at::Tensor GruSession::output_vectors(const at::Tensor& rows) {
-  const at::Tensor vectors = look_up(options_.tied ? "item_embedding.weight" : "output_embedding.weight", rows);
+  const at::Tensor vectors =
+      look_up(options_.tied ? "item_embedding.weight" : "output_embedding.weight", batching::upload(rows, device()));
   return options_.normalize ? unit_rows(vectors) : vectors;
 }
 
 at::Tensor GruSession::output_bias() { return options_.output_bias ? parameter("output_bias") : at::Tensor(); }
 
 at::Tensor GruSession::output_bias(const at::Tensor& rows) {
-  return options_.output_bias ? parameter("output_bias").index_select(0, rows) : at::Tensor();
+  return options_.output_bias ? parameter("output_bias").index_select(0, batching::upload(rows, device()))
+                              : at::Tensor();
 }
 
 at::Tensor GruSession::visited_weights() {

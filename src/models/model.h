@@ -42,9 +42,10 @@ class Model {
   /// Output vectors of the known items, [n_items, e]; differentiable.
   virtual at::Tensor item_vectors() = 0;
   /// Output vectors of some known items, [n, e], for sampled losses; rows may repeat. Differentiable.
+  /// @param rows  [n] int64, on the host: on a device they would have to be waited for
   virtual at::Tensor output_vectors(const at::Tensor& rows) = 0;
   virtual at::Tensor output_bias() { return {}; }                            ///< [n_items], or undefined
-  virtual at::Tensor output_bias(const at::Tensor& /*rows*/) { return {}; }  ///< [n], or undefined; differentiable
+  virtual at::Tensor output_bias(const at::Tensor& /*rows*/) { return {}; }  ///< of such rows, [n], or undefined
   virtual at::Tensor visited_weights() { return {}; }                        ///< [2], or undefined
   [[nodiscard]] virtual bool reads_example_age() const { return false; }     ///< Batch::example_age
   /// The same vectors by own arithmetic on a CPU, from a copy of the parameters as they are now.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "batching/batch_source.h"
+#include "batching/upload.h"
 #include "kernels/top_k.h"
 #include "support/threads.h"
 
@@ -189,7 +190,7 @@ std::vector<float> ModelScorer::State::forward(std::span<const Window> windows,
   std::vector<float> vectors(queries.size() * e);
   for (const auto& [begin, end] : blocks_of(windows, windows.size(), 1 << 16)) {
     const QueryBatch batch = make_query_batch(windows.subspan(begin, end - begin), queries, dataset, columns);
-    const at::Tensor index = at::tensor(batch.positions, at::kLong).to(device);
+    const at::Tensor index = batching::upload(at::tensor(batch.positions, at::kLong), device);
     const at::Tensor made =
         model.forward(batch.batch.to(device), false).index_select(0, index).to(at::kCPU).contiguous();
     for (std::size_t i = 0; i < batch.queries.size(); ++i)

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "batching/upload.h"
 #include "models/decayed_sum.h"
 #include "models/dropout.h"
 #include "models/gru_layer.h"
@@ -15,6 +16,8 @@
 
 namespace segue::models {
 namespace {
+
+using batching::upload;
 
 constexpr double kLargestAttention = 10;
 constexpr std::int64_t kItemsAtATime = 1 << 16;
@@ -86,6 +89,9 @@ TwoTower::TwoTower(TwoTowerOptions options, std::int32_t n_items, std::vector<fe
     add_tower("item_tower", item_dim, options_.item_layers);
   if (options_.normalize && options_.learn_temperature) add("log_scale", {1});
   if (options_.output_bias) add("output_bias", {n_items});
+  if (options_.id_buckets == 0) return;
+  id_table_ = at::empty({n_items + 1}, at::kLong);
+  for (std::int64_t item = 0; item <= n_items; ++item) id_table_.mutable_data_ptr<std::int64_t>()[item] = id_row(item);
 }
 
 std::int64_t TwoTower::input_dim() const {
@@ -123,13 +129,12 @@ std::int64_t TwoTower::id_row(std::int64_t item) const {
 }
 
 at::Tensor TwoTower::id_rows(const at::Tensor& items) const {
-  if (options_.id_buckets == 0) return items;
-  const at::Tensor host = items.to(at::kCPU).contiguous();
-  at::Tensor rows = at::empty_like(host);
-  const auto* in = host.const_data_ptr<std::int64_t>();
-  auto* out = rows.mutable_data_ptr<std::int64_t>();
-  for (std::int64_t i = 0; i < host.numel(); ++i) out[i] = id_row(in[i]);
-  return rows.to(items.device());
+  return id_table_.defined() ? id_table_.index_select(0, items) : items;
+}
+
+void TwoTower::to(at::Device device) {
+  Model::to(device);
+  if (id_table_.defined()) id_table_ = id_table_.to(device);
 }
 
 at::Tensor TwoTower::dropped_out(const at::Tensor& x, double p, bool training, std::uint64_t place) const {
@@ -182,7 +187,8 @@ at::Tensor TwoTower::summary(const at::Tensor& x, const at::Tensor& batch_sizes,
   const std::int64_t n_steps = batch_sizes.size(0);
   const at::Tensor divisor =
       decayed_sum(at::ones({n_steps, x.size(1)}, x.options()), at::ones_like(batch_sizes), decay);
-  return decayed_sum(x, batch_sizes, decay) / at::repeat_interleave(divisor, batch_sizes.to(x.device()), 0);
+  return decayed_sum(x, batch_sizes, decay) /
+         at::repeat_interleave(divisor, upload(batch_sizes, x.device()), 0, /*output_size=*/x.size(0));
 }
 
 at::Tensor TwoTower::layers(const std::string& tower, at::Tensor x, bool training) {
@@ -268,15 +274,15 @@ at::Tensor TwoTower::item_vectors() {
 }
 
 at::Tensor TwoTower::output_vectors(const at::Tensor& rows) {
-  // The tower runs once for an item, however often a batch has it.
-  const auto [items, places, counts] = at::_unique2(rows, /*sorted=*/true, /*return_inverse=*/true);
-  return item_tower(items).index_select(0, places);
+  // The tower runs once for an item, however often a batch has it. How many there are is found out on the host.
+  const auto [items, places, counts] = at::_unique2(rows.to(at::kCPU), /*sorted=*/true, /*return_inverse=*/true);
+  return item_tower(upload(items, device())).index_select(0, upload(places, device()));
 }
 
 at::Tensor TwoTower::output_bias() { return options_.output_bias ? parameter("output_bias") : at::Tensor(); }
 
 at::Tensor TwoTower::output_bias(const at::Tensor& rows) {
-  return options_.output_bias ? parameter("output_bias").index_select(0, rows) : at::Tensor();
+  return options_.output_bias ? parameter("output_bias").index_select(0, upload(rows, device())) : at::Tensor();
 }
 
 std::unique_ptr<Inference> TwoTower::make_inference() const { return std::make_unique<TwoTowerInference>(*this); }

@@ -90,6 +90,7 @@ class TwoTower : public Model {
   [[nodiscard]] std::unique_ptr<Inference> make_inference() const override;
   [[nodiscard]] double flop_per_position() const override;
   [[nodiscard]] bool reads_example_age() const override { return options_.example_age; }
+  void to(at::Device device) override;
 
   [[nodiscard]] const TwoTowerOptions& options() const { return options_; }
   [[nodiscard]] std::int64_t input_dim() const;    ///< of x
@@ -114,6 +115,7 @@ class TwoTower : public Model {
   [[nodiscard]] at::Tensor dropped_out(const at::Tensor& x, double p, bool training, std::uint64_t place) const;
 
   TwoTowerOptions options_;
+  at::Tensor id_table_;  ///< id_row() of every item and of the unknown one; undefined where ids are not hashed
 };
 
 }  // namespace segue::models

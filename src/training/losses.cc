@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "batching/upload.h"
 #include "training/row_kernels.h"
 
 namespace segue::training {
@@ -135,6 +136,34 @@ Gradients cross_entropy_on_cpu(const OutputLayer& layer, const at::Tensor& targe
   return out;
 }
 
+/// Where visited weights are added: entry i is weight kinds[i] at (rows[i], columns[i]); those of row r are
+/// [ends[r], ends[r + 1]). Laid out on the host, so that a device is not asked how many there are.
+struct VisitedEntries {
+  at::Tensor rows, columns, kinds;  // [ends.back()] int64, on the device
+  std::vector<std::int64_t> ends;
+
+  VisitedEntries(const OutputLayer& layer, std::int64_t n_items) {
+    const auto* offsets = layer.visited_offsets.const_data_ptr<std::int64_t>();
+    const auto* items = layer.visited_items.const_data_ptr<std::int64_t>();
+    std::vector<std::int64_t> of_row, of_column, of_kind;
+    ends.push_back(0);
+    for (std::int64_t r = 0; r + 1 < layer.visited_offsets.size(0); ++r) {
+      for (std::int64_t k = offsets[r]; k < offsets[r + 1]; ++k) {
+        if (items[k] >= n_items) continue;
+        of_row.push_back(r);
+        of_column.push_back(items[k]);
+        of_kind.push_back(k == offsets[r] ? 0 : 1);
+      }
+      ends.push_back(static_cast<std::int64_t>(of_row.size()));
+    }
+    of_row.insert(of_row.end(), of_column.begin(), of_column.end());
+    of_row.insert(of_row.end(), of_kind.begin(), of_kind.end());
+    const at::Tensor all =
+        batching::upload(at::tensor(of_row, at::kLong).view({3, ends.back()}), layer.vectors.device());
+    rows = all[0], columns = all[1], kinds = all[2];
+  }
+};
+
 /// The same by ATen's own operators, for other devices.
 Gradients cross_entropy_on_device(const OutputLayer& layer, const at::Tensor& targets,
                                   const CrossEntropyOptions& options) {
@@ -148,17 +177,9 @@ Gradients cross_entropy_on_device(const OutputLayer& layer, const at::Tensor& ta
   out.items = at::zeros_like(items);
   out.loss = at::zeros({}, vectors.options());
   if (layer.bias.defined()) out.bias = at::zeros_like(layer.bias);
-  const bool visited = layer.visited_weights.defined();
-  at::Tensor visited_rows, visited_columns, visited_kind;
-  if (visited) {
-    const at::Tensor counts = layer.visited_offsets.diff();
-    at::Tensor row = at::repeat_interleave(at::arange(n, counts.options()), counts);
-    at::Tensor kind = at::ones_like(layer.visited_items);
-    kind.index_fill_(0, layer.visited_offsets.narrow(0, 0, n).index({counts.gt(0)}), 0);
-    const at::Tensor known = layer.visited_items.lt(n_items);
-    visited_rows = row.index({known});
-    visited_columns = layer.visited_items.index({known});
-    visited_kind = kind.index({known});
+  std::optional<VisitedEntries> visited;
+  if (layer.visited_weights.defined()) {
+    visited.emplace(layer, n_items);
     out.visited_weights = at::zeros_like(layer.visited_weights);
   }
   const at::Tensor items_low = options.bf16 ? items.to(at::kBFloat16) : items;
@@ -168,10 +189,12 @@ Gradients cross_entropy_on_device(const OutputLayer& layer, const at::Tensor& ta
     const at::Tensor x_low = options.bf16 ? x.to(at::kBFloat16) : x;
     at::Tensor logits = at::mm(x_low, items_low.t()).to(at::kFloat);
     if (layer.bias.defined()) logits.add_(layer.bias);
-    at::Tensor here, r, c, k;
+    at::Tensor r, c, k;
     if (visited) {
-      here = visited_rows.ge(first).logical_and(visited_rows.lt(first + m));
-      r = visited_rows.index({here}) - first, c = visited_columns.index({here}), k = visited_kind.index({here});
+      const std::int64_t begin = visited->ends[static_cast<std::size_t>(first)];
+      const std::int64_t length = visited->ends[static_cast<std::size_t>(first + m)] - begin;
+      r = visited->rows.narrow(0, begin, length) - first;
+      c = visited->columns.narrow(0, begin, length), k = visited->kinds.narrow(0, begin, length);
       logits.index_put_({r, c}, layer.visited_weights.index({k}), true);
     }
     const at::Tensor log_p = at::log_softmax(logits, 1);

@@ -16,7 +16,7 @@ struct OutputLayer {
   at::Tensor bias;             ///< [n_items], or undefined
   at::Tensor visited_weights;  ///< [2], or undefined: added to the current item, and to items visited earlier
   at::Tensor visited_offsets;  ///< [n + 1] int64, CSR over the rows of `vectors`; first of each row is the current item
-  at::Tensor visited_items;    ///< [visited_offsets[n]] int64; rows >= n_items are passed over
+  at::Tensor visited_items;    ///< [visited_offsets[n]] int64; rows >= n_items are passed over. Both on the host
   at::Tensor weights = {};     ///< [n] float32 of the positions in the mean, or undefined: 1
 };
 

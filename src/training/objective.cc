@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <tuple>
 
+#include "batching/upload.h"
 #include "support/errors.h"
 #include "training/losses.h"
 
 namespace segue::training {
 namespace {
+
+using batching::upload;
 
 /// The rows `kept` of a CSR structure, on the CPU.
 std::pair<at::Tensor, at::Tensor> pick_rows(const at::Tensor& offsets, const at::Tensor& items,
@@ -67,7 +71,8 @@ Objective::Objective(models::Model& model, const Dataset& dataset, const Trainin
     estimator_.emplace(kHashes, std::max<std::int64_t>(kFewestBuckets, kBucketsAnItem * model.n_items()), kGapRate);
   if (options.memory_size > 0) {
     memory_items_ = at::zeros({options.memory_size}, at::kLong);
-    memory_vectors_ = at::zeros({options.memory_size, model.vector_dim()}, at::kFloat);
+    memory_vectors_ =
+        at::zeros({options.memory_size, model.vector_dim()}, at::TensorOptions(at::kFloat).device(model.device()));
     n_remembered_ = at::zeros({1}, at::kLong);
   }
 }
@@ -85,43 +90,37 @@ std::map<std::string, at::Tensor> Objective::state() const {
 }
 
 at::Tensor Objective::loss(const batching::Batch& batch, std::int64_t step) {
-  at::Tensor vectors = model_.forward(batch, true);
-  at::Tensor targets = batch.targets, weights = batch.weights, kept;
+  Examples examples{model_.forward(batch.to(model_.device()), true), batch.targets, {}, batch.weights};
   if (batch.n_targets < batch.n_positions()) {
-    kept = targets.ge(0).nonzero().squeeze(1);
-    vectors = vectors.index_select(0, kept);
-    targets = targets.index_select(0, kept);
-    if (weights.defined()) weights = weights.index_select(0, kept);
+    examples.kept = batch.targets.ge(0).nonzero().squeeze(1);
+    examples.vectors = examples.vectors.index_select(0, upload(examples.kept, model_.device()));
+    examples.targets = batch.targets.index_select(0, examples.kept);
+    if (batch.weights.defined()) examples.weights = batch.weights.index_select(0, examples.kept);
   }
-  return options_.loss == Loss::kCrossEntropy ? full_loss(batch, vectors, targets, kept, weights)
-                                              : sampled(batch, vectors, targets, kept, weights, step);
+  return options_.loss == Loss::kCrossEntropy ? full_loss(batch, examples) : sampled(batch, examples, step);
 }
 
-at::Tensor Objective::full_loss(const batching::Batch& batch, const at::Tensor& vectors, const at::Tensor& targets,
-                                const at::Tensor& kept, const at::Tensor& weights) {
+at::Tensor Objective::full_loss(const batching::Batch& batch, const Examples& examples) {
   // Items without a training event are no negatives: they would only be pushed away.
   const auto trained = [&](const at::Tensor& of_items) {
     return of_items.defined() ? of_items.narrow(0, 0, n_trained_) : of_items;
   };
-  OutputLayer layer{.vectors = vectors,
+  OutputLayer layer{.vectors = examples.vectors,
                     .items = trained(model_.item_vectors()),
                     .bias = trained(model_.output_bias()),
                     .visited_weights = model_.visited_weights(),
                     .visited_offsets = {},
                     .visited_items = {},
-                    .weights = weights};
+                    .weights = upload(examples.weights, model_.device())};
   if (layer.visited_weights.defined()) {
     layer.visited_offsets = batch.visited_offsets;
     layer.visited_items = batch.visited_items;
-    if (kept.defined()) {
-      const auto [offsets, items] =
-          pick_rows(batch.visited_offsets.to(at::kCPU), batch.visited_items.to(at::kCPU), kept.to(at::kCPU));
-      layer.visited_offsets = offsets.to(vectors.device());
-      layer.visited_items = items.to(vectors.device());
-    }
+    if (examples.kept.defined())
+      std::tie(layer.visited_offsets, layer.visited_items) =
+          pick_rows(batch.visited_offsets, batch.visited_items, examples.kept);
   }
   return cross_entropy(
-      layer, targets,
+      layer, upload(examples.targets, model_.device()),
       {.label_smoothing = options_.label_smoothing, .bf16 = options_.precision == Precision::kBFloat16});
 }
 
@@ -134,9 +133,8 @@ at::Tensor Objective::draw(std::int64_t step) const {
 }
 
 at::Tensor Objective::log_expected_counts(const at::Tensor& items, double n_from_targets) const {
-  const at::Tensor on_cpu = items.to(at::kCPU);
-  const auto* item = on_cpu.const_data_ptr<std::int64_t>();
-  std::vector<float> logs(static_cast<std::size_t>(on_cpu.numel()));
+  const auto* item = items.const_data_ptr<std::int64_t>();
+  std::vector<float> logs(static_cast<std::size_t>(items.numel()));
   for (std::size_t i = 0; i < logs.size(); ++i) {
     double expected = static_cast<double>(options_.n_negatives) * sampler_->probability(item[i]) +
                       static_cast<double>(options_.n_uniform_negatives) * uniform_->probability(item[i]);
@@ -152,20 +150,17 @@ void Objective::remember(const at::Tensor& items, const at::Tensor& vectors) {
   std::int64_t& total = *n_remembered_.mutable_data_ptr<std::int64_t>();
   const std::int64_t first = std::max<std::int64_t>(0, n - size);  // more than fit: the last ones stay
   const at::Tensor places = at::arange(total + first, total + n, at::kLong).remainder(size);
-  memory_items_.index_copy_(0, places, items.narrow(0, first, n - first).to(at::kCPU));
-  memory_vectors_.index_copy_(0, places, vectors.narrow(0, first, n - first).to(at::kCPU));
+  memory_items_.index_copy_(0, places, items.narrow(0, first, n - first));
+  memory_vectors_.index_copy_(0, upload(places, vectors.device()), vectors.narrow(0, first, n - first));
   total += n;
 }
 
-at::Tensor Objective::sampled(const batching::Batch& batch, const at::Tensor& vectors, const at::Tensor& targets,
-                              const at::Tensor& kept, const at::Tensor& weights, std::int64_t step) {
-  const at::Device device = vectors.device();
+at::Tensor Objective::sampled(const batching::Batch& batch, const Examples& examples, std::int64_t step) {
+  const at::Tensor targets = examples.targets.contiguous();
+  const at::Device device = model_.device();
   const std::int64_t n = targets.size(0);
-  if (estimator_) {
-    const at::Tensor host = targets.to(at::kCPU).contiguous();
-    estimator_->observe({host.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(n)});
-  }
-  at::Tensor items = at::cat({targets, draw(step).to(device)});
+  if (estimator_) estimator_->observe({targets.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(n)});
+  at::Tensor items = at::cat({targets, draw(step)});
   at::Tensor item_vectors = model_.output_vectors(items);
   const at::Tensor of_targets = item_vectors.narrow(0, 0, n).detach();
   // Negatives that are not of this batch stand behind the others, as constants: those remembered here, and in training
@@ -173,26 +168,26 @@ at::Tensor Objective::sampled(const batching::Batch& batch, const at::Tensor& ve
   std::int64_t n_constant = 0;
   if (memory_items_.defined()) {
     n_constant = std::min(options_.memory_size, *n_remembered_.const_data_ptr<std::int64_t>());
-    items = at::cat({items, memory_items_.narrow(0, 0, n_constant).to(device)});
-    item_vectors = at::cat({item_vectors, memory_vectors_.narrow(0, 0, n_constant).to(device)});
+    items = at::cat({items, memory_items_.narrow(0, 0, n_constant)});
+    item_vectors = at::cat({item_vectors, memory_vectors_.narrow(0, 0, n_constant)});
   }
-  SampledLayer layer{.vectors = vectors,
+  SampledLayer layer{.vectors = examples.vectors,
                      .item_vectors = item_vectors,
                      .item_bias = model_.output_bias(items),
-                     .items = items,
+                     .items = upload(items, device),
                      .targets_are_negatives = options_.in_batch_negatives || options_.loss != Loss::kSampledSoftmax,
                      .groups = {},
-                     .weights = weights};
+                     .weights = upload(examples.weights, device)};
   double n_from_targets = static_cast<double>(n_constant);
   if (options_.in_batch_negatives) {
     at::Tensor rows = sequence_rows(batch);
-    if (kept.defined()) rows = rows.index_select(0, kept.to(at::kCPU));
+    if (examples.kept.defined()) rows = rows.index_select(0, examples.kept);
     n_from_targets += static_cast<double>(n) - mean_group_size(rows);
-    layer.groups = rows.to(device);
+    layer.groups = upload(rows, device);
   }
   at::Tensor log_q;
   if (options_.loss == Loss::kSampledSoftmax && options_.log_q_correction != LogQ::kNone)
-    log_q = log_expected_counts(items, n_from_targets).to(device);
+    log_q = upload(log_expected_counts(items, n_from_targets), device);
   const at::Tensor loss = sampled_loss(layer, log_q,
                                        {.loss = options_.loss,
                                         .bpr_regularization = options_.bpr_regularization,

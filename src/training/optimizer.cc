@@ -78,10 +78,13 @@ Optimizer::Gradient Optimizer::prepare_rows(std::vector<models::RowGradient> pie
   if (!pieces.front().values.is_cpu()) {
     std::vector<at::Tensor> rows, values;
     for (const auto& piece : pieces) rows.push_back(piece.rows), values.push_back(piece.values);
-    const auto [distinct, place, counts] = at::_unique2(at::cat(rows), /*sorted=*/true, /*return_inverse=*/true);
     const at::Tensor all = at::cat(values);
-    out.device_rows = distinct;
-    out.device_values = at::zeros({distinct.size(0), all.size(1)}, all.options()).index_add_(0, place, all);
+    const auto [sorted, order] = at::cat(rows).sort(/*stable=*/true, /*dim=*/0, /*descending=*/false);
+    const at::Tensor is_new = at::constant_pad_nd(sorted.diff().ne(0), {1, 0}, 0);
+    const at::Tensor place = is_new.cumsum(0);  // of its row among the distinct ones
+    out.device_rows = sorted;
+    out.device_sums = at::zeros_like(all).index_add_(0, place, all.index_select(0, order));
+    out.device_values = out.device_sums.index_select(0, place);
     return out;
   }
   struct Addend {
@@ -131,8 +134,6 @@ Optimizer::Gradient Optimizer::prepare(const at::Tensor& gradient, std::vector<m
 }
 
 double Optimizer::squared_norm_of(const Gradient& gradient) {
-  if (gradient.device_rows.defined()) return gradient.device_values.square().sum().item<double>();
-  if (gradient.dense.defined() && !gradient.dense.is_cpu()) return gradient.dense.square().sum().item<double>();
   if (gradient.dense.defined()) {
     const auto* g = gradient.dense.const_data_ptr<float>();
     return sum_over(gradient.dense.numel(),
@@ -143,7 +144,11 @@ double Optimizer::squared_norm_of(const Gradient& gradient) {
   });
 }
 
-double Optimizer::step(std::int64_t step, double learning_rate, models::RowGradients row_gradients) {
+at::Tensor Optimizer::squared_norm_on_device(const Gradient& gradient) {
+  return (gradient.device_rows.defined() ? gradient.device_sums : gradient.dense).square().sum();
+}
+
+at::Tensor Optimizer::step(std::int64_t step, double learning_rate, models::RowGradients row_gradients) {
   const at::NoGradGuard no_grad;
   std::vector<Gradient> gradients;
   for (Slot& slot : slots_) {
@@ -151,6 +156,11 @@ double Optimizer::step(std::int64_t step, double learning_rate, models::RowGradi
     gradients.push_back(prepare(gradient, std::move(row_gradients[slot.name])));
     gradient.reset();
   }
+  if (!slots_.empty() && !slots_.front().parameter.is_cpu()) return step_on_device(gradients, step, learning_rate);
+  return at::scalar_tensor(step_on_cpu(std::move(gradients), step, learning_rate), at::kDouble);
+}
+
+double Optimizer::step_on_cpu(std::vector<Gradient> gradients, std::int64_t step, double learning_rate) {
   const double limit = options_.max_gradient_norm;
   double squares = 0, gradient_scale = 1;
   if (limit > 0) {
@@ -163,14 +173,22 @@ double Optimizer::step(std::int64_t step, double learning_rate, models::RowGradi
   double measured = 0;
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (gradients[i].empty()) continue;
-    if (slots_[i].parameter.is_cpu()) {
-      measured += update(slots_[i], gradients[i], step, learning_rate, static_cast<float>(gradient_scale), limit <= 0);
-    } else {
-      if (limit <= 0) measured += squared_norm_of(gradients[i]);
-      update_on_device(slots_[i], gradients[i], step, learning_rate, gradient_scale);
-    }
+    measured += update(slots_[i], gradients[i], step, learning_rate, static_cast<float>(gradient_scale), limit <= 0);
   }
   return std::sqrt(limit > 0 ? squares : measured);
+}
+
+at::Tensor Optimizer::step_on_device(const std::vector<Gradient>& gradients, std::int64_t step, double learning_rate) {
+  std::vector<at::Tensor> squares;
+  for (const Gradient& gradient : gradients)
+    if (!gradient.empty()) squares.push_back(squared_norm_on_device(gradient));
+  if (squares.empty()) return at::zeros({}, slots_.front().parameter.options().dtype(at::kDouble));
+  const at::Tensor norm = at::stack(squares).sum(0, /*keepdim=*/false, at::kDouble).sqrt();
+  const double limit = options_.max_gradient_norm;
+  const at::Tensor scale = limit > 0 ? norm.reciprocal().mul(limit).clamp_max(1) : at::Tensor();
+  for (std::size_t i = 0; i < slots_.size(); ++i)
+    if (!gradients[i].empty()) update_on_device(slots_[i], gradients[i], step, learning_rate, scale);
+  return norm;
 }
 
 double Optimizer::update(Slot& slot, const Gradient& gradient, std::int64_t step, double learning_rate,
@@ -214,9 +232,10 @@ double Optimizer::update(Slot& slot, const Gradient& gradient, std::int64_t step
 }
 
 void Optimizer::update_on_device(Slot& slot, const Gradient& gradient, std::int64_t step, double learning_rate,
-                                 double gradient_scale) const {
+                                 const at::Tensor& gradient_scale) const {
   const bool sparse = gradient.device_rows.defined();
-  const at::Tensor g = (sparse ? gradient.device_values : gradient.dense) * gradient_scale;
+  const at::Tensor given = sparse ? gradient.device_values : gradient.dense;
+  const at::Tensor g = gradient_scale.defined() ? given * gradient_scale : given;
   const auto read = [&](const at::Tensor& x) { return sparse ? x.index_select(0, gradient.device_rows) : x; };
   const auto write = [&](at::Tensor& x, const at::Tensor& value) {
     if (sparse)

@@ -32,10 +32,11 @@ class Optimizer {
   /// then forgets the gradients.
   /// @param step           from 1; Adam's bias correction
   /// @param row_gradients  of tables that were read by rows, by the name of the parameter; overwritten
-  /// @return               global norm of the gradient before clipping. Not finite: nothing was updated where there is
-  /// a
-  ///                       max_gradient_norm; without one the norm is taken on the way and the parameters are lost
-  double step(std::int64_t step, double learning_rate, models::RowGradients row_gradients = {});
+  /// @return               global norm of the gradient before clipping, no dimensions, float64, where the parameters
+  ///                       lie: reading it waits for a device. Not finite: on a CPU nothing was updated where there is
+  ///                       a max_gradient_norm; without one, and on a device, which is not asked before it goes on, the
+  ///                       parameters are lost
+  at::Tensor step(std::int64_t step, double learning_rate, models::RowGradients row_gradients = {});
 
   /// State by "<parameter>.<slot>", slots in use only: the tensors themselves.
   [[nodiscard]] std::map<std::string, at::Tensor> state() const;
@@ -57,18 +58,23 @@ class Optimizer {
     std::vector<float*> values;
     std::int64_t width = 0;
     std::vector<at::Tensor> held;
-    // Elsewhere.
-    at::Tensor device_rows, device_values;
+    // Elsewhere: a row that came several times stands there as often, each time with the sum of its values, and once
+    // in `device_sums`, which is filled up with zeros. How many there are is known to the device alone.
+    at::Tensor device_rows, device_values, device_sums;
     [[nodiscard]] bool empty() const { return !dense.defined() && rows.empty() && !device_rows.defined(); }
   };
   static Gradient prepare(const at::Tensor& gradient, std::vector<models::RowGradient> pieces);
   static Gradient prepare_rows(std::vector<models::RowGradient> pieces);
   static double squared_norm_of(const Gradient& gradient);
+  static at::Tensor squared_norm_on_device(const Gradient& gradient);
+  double step_on_cpu(std::vector<Gradient> gradients, std::int64_t step, double learning_rate);
+  at::Tensor step_on_device(const std::vector<Gradient>& gradients, std::int64_t step, double learning_rate);
   /// @param measure  whether to return the sum of squares of the gradient, taken while it is at hand; else 0
   double update(Slot& slot, const Gradient& gradient, std::int64_t step, double learning_rate, float gradient_scale,
                 bool measure) const;
+  /// @param gradient_scale  no dimensions, or undefined: 1
   void update_on_device(Slot& slot, const Gradient& gradient, std::int64_t step, double learning_rate,
-                        double gradient_scale) const;
+                        const at::Tensor& gradient_scale) const;
 
   TrainingOptions options_;
   std::vector<Slot> slots_;

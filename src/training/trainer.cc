@@ -2,6 +2,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
 
 #include <chrono>
 #include <cmath>
@@ -17,6 +18,7 @@
 #include "training/objective.h"
 #include "training/optimizer.h"
 #include "training/run_log.h"
+#include "training/step_figures.h"
 #include "training/validation.h"
 #include "training/weight_average.h"
 
@@ -26,6 +28,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::uint64_t kDropoutStream = 0x64726F706F7574ULL;
 constexpr std::int64_t kLogLinesPerEpoch = 50;
+// Updates on a device between two looks at their losses: what is found not to be finite is so many updates old at most.
+constexpr std::int64_t kMostUnseen = 256;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -81,7 +85,10 @@ class Training {
  private:
   void resume();
   void train_epoch();
-  double update(const batching::Batch& batch);
+  void update(const batching::Batch& batch);
+  void update_in_memory(const batching::Batch& batch);
+  void take_figures();
+  void require_finite(const char* what, double value, std::int64_t step) const;
   void end_epoch();
   [[nodiscard]] Checkpoint checkpoint(bool with_optimizer) const;
   void save_latest();
@@ -106,8 +113,9 @@ class Training {
   std::optional<Validation> validation_;
   std::optional<RunLog> log_;
   Place place_;
+  StepFigures figures_;  ///< of updates that place_ does not count the loss of yet
   std::int64_t n_steps_ = 0;
-  double learning_rate_ = 0, gradient_norm_ = 0;
+  double learning_rate_ = 0, gradient_norm_ = 0, interval_loss_ = 0;
   TrainingResult result_;
   Clock::time_point saved_ = Clock::now();
 };
@@ -145,6 +153,7 @@ void Training::require_finite_parameters() const {
 }
 
 void Training::save_latest() {
+  take_figures();
   require_finite_parameters();
   checkpoint(true).save(path("latest"));
   saved_ = Clock::now();
@@ -191,28 +200,61 @@ void Training::resume() {
   log_info("resuming at step " + std::to_string(place_.step) + ", epoch " + std::to_string(place_.epoch + 1));
 }
 
-double Training::update(const batching::Batch& given) {
+void Training::require_finite(const char* what, double value, std::int64_t step) const {
+  if (std::isfinite(value)) return;
+  throw NumericError(std::string(what) + " is not finite at step " + std::to_string(step) + " (epoch " +
+                     std::to_string(place_.epoch + 1) + "); the last good checkpoint stays at " +
+                     path("latest").string() +
+                     ". Lower training.learning_rate, set training.max_gradient_norm, or use precision float32");
+}
+
+void Training::update(const batching::Batch& batch) {
   const std::int64_t step = place_.step + 1;
   // The step number alone decides what dropout draws: nothing else would have to be saved to resume.
   model_.dropout_seed = Random(run_.seed ^ kDropoutStream, static_cast<std::uint64_t>(step)).next();
   if (!model_.device().is_cpu()) at::manual_seed(model_.dropout_seed);
-  const batching::Batch batch = model_.device().is_cpu() ? given : given.to(model_.device());
   const at::Tensor loss = objective_.loss(batch, step);
-  const double value = loss.item<double>();
-  const auto refuse = [&](const std::string& what) {
-    throw NumericError(what + " is not finite at step " + std::to_string(step) + " (epoch " +
-                       std::to_string(place_.epoch + 1) + "); the last good checkpoint stays at " +
-                       path("latest").string() +
-                       ". Lower training.learning_rate, set training.max_gradient_norm, or use precision float32");
-  };
-  if (!std::isfinite(value)) refuse("the loss");
+  const bool at_hand = loss.is_cpu();
+  if (at_hand) require_finite("the loss", loss.item<double>(), step);
   loss.backward();
   learning_rate_ = scheduled_learning_rate(options_, step, n_steps_);
-  gradient_norm_ = optimizer_.step(step, learning_rate_, model_.take_row_gradients());
-  if (!std::isfinite(gradient_norm_)) refuse("the gradient");
+  const at::Tensor norm = optimizer_.step(step, learning_rate_, model_.take_row_gradients());
+  if (at_hand) require_finite("the gradient", norm.item<double>(), step);
   place_.step = step;
   if (average_) average_->update(step);
-  return value;
+  figures_.add(step, batch.n_targets, loss, norm);
+  if (at_hand || figures_.n_waiting() == kMostUnseen) take_figures();
+}
+
+/// An update, or what to do where it does not fit into the memory of the device.
+void Training::update_in_memory(const batching::Batch& batch) {
+  try {
+    update(batch);
+  } catch (const c10::OutOfMemoryError& error) {
+    const bool saved = std::filesystem::exists(path("latest"));
+    throw DeviceError(
+        "out of memory at step " + std::to_string(place_.step + 1) + " (epoch " + std::to_string(place_.epoch + 1) +
+        "), in a batch of " + std::to_string(batch.sequences.size()) + " sequences and " +
+        std::to_string(batch.n_positions()) + " events: " + error.what_without_backtrace() +
+        "\nA new run needs less with a smaller training.batch_sequences (now " +
+        std::to_string(options_.batch_sequences) + "), with training.batch_positions or a smaller training.max_length" +
+        (saved ? ". The last checkpoint is kept at " + path("latest").string() + "; on the CPU, " + how_to_resume() +
+                     " device=cpu"
+               : "; device=cpu does without the device"));
+  }
+}
+
+/// Counts the losses of the updates that were not looked at yet. One by one, so that the sums do not depend on when.
+void Training::take_figures() {
+  for (const auto& [step, n_targets, loss, norm] : figures_.fetch()) {
+    require_finite("the loss", loss, step);
+    require_finite("the gradient", norm, step);
+    const auto n = static_cast<double>(n_targets);
+    place_.loss_sum += loss * n;
+    place_.loss_targets += n_targets;
+    interval_loss_ += loss * n;
+    gradient_norm_ = norm;
+  }
 }
 
 void Training::train_epoch() {
@@ -223,28 +265,27 @@ void Training::train_epoch() {
   source_.start(place_.epoch, place_.batch);
   batching::Batch batch;
   auto start = Clock::now();
-  double interval_seconds = 0, interval_loss = 0;
+  double interval_seconds = 0;
   std::int64_t interval_targets = 0;
+  interval_loss_ = 0;
   while (source_.next(batch)) {
     ++place_.batch;
     if (batch.n_targets > 0) {
-      const double loss = update(batch);
-      const auto n = static_cast<double>(batch.n_targets);
-      place_.loss_sum += loss * n;
-      place_.loss_targets += batch.n_targets;
-      interval_loss += loss * n;
+      update_in_memory(batch);
       interval_targets += batch.n_targets;
       result_.n_targets += batch.n_targets;
-      char note[32];
-      std::snprintf(note, sizeof note, "loss %.4f", place_.loss_sum / static_cast<double>(place_.loss_targets));
+      char note[32] = "";
+      if (place_.loss_targets > 0)
+        std::snprintf(note, sizeof note, "loss %.4f", place_.loss_sum / static_cast<double>(place_.loss_targets));
       progress.advance(batch.n_targets, note);
       if (place_.batch % every == 0) {
+        take_figures();
         const double taken = seconds_since(start);
         interval_seconds += taken;
         result_.seconds += taken;
-        log_->step(place_.epoch + 1, place_.step, interval_loss / static_cast<double>(interval_targets), learning_rate_,
-                   gradient_norm_, static_cast<double>(interval_targets) / interval_seconds);
-        interval_seconds = interval_loss = 0;
+        log_->step(place_.epoch + 1, place_.step, interval_loss_ / static_cast<double>(interval_targets),
+                   learning_rate_, gradient_norm_, static_cast<double>(interval_targets) / interval_seconds);
+        interval_seconds = interval_loss_ = 0;
         interval_targets = 0;
         start = Clock::now();
       }
@@ -267,6 +308,7 @@ void Training::train_epoch() {
       start = Clock::now();
     }
   }
+  take_figures();
   result_.seconds += seconds_since(start);
 }
 

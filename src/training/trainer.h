@@ -44,7 +44,10 @@ struct TrainingResult {
 /// Trains `model` on `dataset`. Same build, instruction set, thread count, configuration, data and seed: the same bits;
 /// a run stopped by a signal (throws Interrupted after saving) and resumed ends in the same bits as one that never
 /// stopped.
+/// On a device the host does not wait for each update: losses are fetched when a line is logged or a checkpoint is
+/// written (every 256 updates at the latest), in one copy; until then a loss that is not finite goes unseen.
 /// @throws NumericError  the loss is not finite: names the step; the last good checkpoint stays
+/// @throws DeviceError   out of memory: names the batch and what helps; the last checkpoint stays
 TrainingResult train(models::Model& model, const Dataset& dataset, const TrainingOptions& options,
                      const TrainingRun& run);
 

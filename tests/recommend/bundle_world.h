@@ -155,7 +155,7 @@ class RecommendTest : public ::testing::Test {
 
   Json run(const std::string& histories, const std::string& out, const RecommendOptions& options, int n_threads = 1) {
     return recommend(directory_ / "bundle", source_, {(directory_ / histories).string()}, directory_ / out, options,
-                     n_threads);
+                     kernels::Device{kernels::Device::Kind::kCpu, n_threads});
   }
 
   [[nodiscard]] std::string text_of(const std::string& out) const {

@@ -87,7 +87,7 @@ TEST_P(SparseTest, TouchedRowsMoveAsUnderADenseGradientAndOthersStay) {
     const at::Tensor values = matrix(3, 3, -0.4 * t);
     dense.mutable_grad() = at::zeros({6, 3}).index_add(0, rows, values);
     sparse.mutable_grad() = at::sparse_coo_tensor(rows.unsqueeze(0), values, {6, 3});
-    EXPECT_NEAR(on_dense.step(t, 0.1), on_sparse.step(t, 0.1), 1e-6);
+    EXPECT_NEAR(on_dense.step(t, 0.1).item<double>(), on_sparse.step(t, 0.1).item<double>(), 1e-6);
   }
   for (const std::int64_t row : {1, 4}) {
     EXPECT_TRUE(at::allclose(dense.detach()[row], sparse.detach()[row], 1e-6, 1e-6)) << row;
@@ -110,9 +110,9 @@ TEST_P(SparseTest, RowGradientsOfSeveralLookUpsAddUp) {
     dense.mutable_grad() =
         at::zeros({6, 3}).index_add(0, first, matrix(3, 3, -0.4)).index_add(0, second, matrix(2, 3, 0.9));
     const double expected = dense.grad().norm().item<double>();
-    EXPECT_NEAR(on_dense.step(1, 0.1), expected, 1e-6);
-    EXPECT_NEAR(on_rows.step(1, 0.1, {{"t", {{first, matrix(3, 3, -0.4)}, {second, matrix(2, 3, 0.9)}}}}), expected,
-                1e-6);
+    EXPECT_NEAR(on_dense.step(1, 0.1).item<double>(), expected, 1e-6);
+    const at::Tensor norm = on_rows.step(1, 0.1, {{"t", {{first, matrix(3, 3, -0.4)}, {second, matrix(2, 3, 0.9)}}}});
+    EXPECT_NEAR(norm.item<double>(), expected, 1e-6);
     for (const std::int64_t row : {1, 4, 5})
       EXPECT_TRUE(at::allclose(by_rows.detach()[row], dense.detach()[row], 1e-6, 1e-6)) << row << ", limit " << limit;
   }
@@ -138,7 +138,7 @@ TEST(Optimizer, ClipsTheGlobalNorm) {
   Optimizer optimizer({{"a", a}, {"b", b}}, options);
   a.mutable_grad() = at::full({1}, 3.0);
   b.mutable_grad() = at::full({1}, 4.0);
-  EXPECT_NEAR(optimizer.step(1, 1.0), 5.0, 1e-6);
+  EXPECT_NEAR(optimizer.step(1, 1.0).item<double>(), 5.0, 1e-6);
   EXPECT_NEAR(a.item<double>(), -0.6, 1e-6);
   EXPECT_NEAR(b.item<double>(), -0.8, 1e-6);
 }
@@ -147,12 +147,12 @@ TEST(Optimizer, AGradientThatIsNotFiniteIsToldAndUnderClippingChangesNothing) {
   at::Tensor a = at::ones({2}).set_requires_grad(true);
   TrainingOptions options = options_of(OptimizerKind::kAdamW);
   a.mutable_grad() = at::full({2}, INFINITY);
-  EXPECT_FALSE(std::isfinite(Optimizer({{"a", a}}, options).step(1, 1.0)));
+  EXPECT_FALSE(std::isfinite(Optimizer({{"a", a}}, options).step(1, 1.0).item<double>()));
   a = at::ones({2}).set_requires_grad(true);
   options.max_gradient_norm = 1;
   Optimizer optimizer({{"a", a}}, options);
   a.mutable_grad() = at::full({2}, INFINITY);
-  EXPECT_FALSE(std::isfinite(optimizer.step(1, 1.0)));
+  EXPECT_FALSE(std::isfinite(optimizer.step(1, 1.0).item<double>()));
   EXPECT_EQ(a.detach().sum().item<double>(), 2.0);
 }
 
