@@ -11,6 +11,7 @@ namespace segue::kernels::cuda {
 /// Throws DeviceFailure, naming the file and line, unless `code` is cudaSuccess.
 inline void check(cudaError_t code, const char* file, int line) {
   if (code == cudaSuccess) return;
+  (void)cudaGetLastError();  // said once is enough: the next call is judged by itself
   throw DeviceFailure(std::string(file) + ":" + std::to_string(line) + ": " + cudaGetErrorName(code) + ": " +
                       cudaGetErrorString(code));
 }

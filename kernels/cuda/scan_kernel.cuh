@@ -119,8 +119,11 @@ class ScanBlock {
 
   __device__ std::int64_t row_at(int tile, int item) const {
     if constexpr (kFor == ScanFor::kBest) {
-      // Rows far from each other, so that neighbours, which may be alike, are in different buckets.
-      return tile * scan_.tile_multiplier % scan_.n_tiles + item * scan_.n_tiles;
+      // Rows far from each other, so that neighbours, which may be alike, are in different buckets: those of a tile are
+      // n_tiles apart, and lie in it in another order in each tile.
+      const std::uint32_t turn = static_cast<std::uint32_t>(tile) * 2654435761U >> 25;  // by Knuth's hash
+      const int slot = (item * 37 + static_cast<int>(turn)) % kTileItems;
+      return tile * scan_.tile_multiplier % scan_.n_tiles + slot * scan_.n_tiles;
     } else {
       return scan_.first_row + (static_cast<std::int64_t>(tile) * kTileItems + item) * scan_.row_step;
     }

@@ -112,8 +112,10 @@ TEST(BucketedTopK, OnCudaTheRecallIsThePromise) {
     const Found found = find_on_cuda(given, dtype, 30, 0.8);
     EXPECT_GE(found.promised, 0.8);
     EXPECT_LT(found.promised, 1) << "the exact form would show nothing here";
-    // 1,800 places: about .01 of chance, two standard deviations.
-    EXPECT_NEAR(recall_of(found.lists, exact, 30), found.promised, 0.02) << name_of(dtype);
+    // 1,800 places: about .01 of chance, two standard deviations. The promise counts whole buckets alone; those that
+    // the last tiles leave small find a little more.
+    EXPECT_GE(recall_of(found.lists, exact, 30), found.promised - 0.02) << name_of(dtype);
+    EXPECT_LE(recall_of(found.lists, exact, 30), found.promised + 0.05) << name_of(dtype);
     for (std::size_t i = 0; i < found.lists.rows.size(); ++i) {  // scores are those of the definition
       if (found.lists.rows[i] == kNoItemRow) continue;
       const auto q = static_cast<std::int64_t>(i) / 30;

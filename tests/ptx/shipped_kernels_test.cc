@@ -54,7 +54,7 @@ TEST_P(ShippedKernels, TheFusedFormByEveryNominator) {
     for (const DType nominators : kDTypes) {
       if (!can_nominate(nominators, dtype)) continue;
       const std::int64_t n_queries = beside(sizes[(seed + static_cast<unsigned>(nominators)) % 4], seed);
-      Case given = random_case(n_queries, beside(640, seed / 3), beside(64, seed / 2), dtype, 0, random);
+      Case given = random_case(n_queries, beside(896, seed / 3), beside(64, seed / 2), dtype, 0, random);
       if (seed % 2 == 0) add_filters(given, random);
       OnCuda on_cuda(given, nominators);
       const auto plan = cuda::plan_fused(n_queries, on_cuda.nominators(), 3, kFacts);

@@ -199,8 +199,8 @@ TEST_F(RecommendTest, WhatIsThereIsNotOverwritten) {
   EXPECT_THROW(run("all.csv", "out", csv_options()), UsageError);
   auto options = csv_options();
   options.k = 2;
-  recommend(directory_ / "bundle", source_, {(directory_ / "all.csv").string()}, directory_ / "out", options, 1,
-            Existing::kReplace);
+  recommend(directory_ / "bundle", source_, {(directory_ / "all.csv").string()}, directory_ / "out", options,
+            kernels::Device{}, Existing::kReplace);
   EXPECT_EQ(lists_of("out").at("w0").size(), 2u);
 }
 

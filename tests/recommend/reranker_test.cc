@@ -34,8 +34,8 @@ class RerankTest : public RecommendTest {
     options.max_length = max_length;
     options.hide_seen = hide_seen;
     options.deny_list = (directory_ / "strangers").string();
-    recommend(directory_ / "second", source_, {(directory_ / "all.csv").string()}, directory_ / "alone", options, 1,
-              Existing::kReplace);
+    recommend(directory_ / "second", source_, {(directory_ / "all.csv").string()}, directory_ / "alone", options,
+              kernels::Device{}, Existing::kReplace);
     return lists_of("alone");
   }
 };

@@ -112,7 +112,7 @@ TEST_P(ScoringOnDevice, RecommendationsOfWhatWasTrainedThere) {
   recommend::RecommendOptions wanted;
   wanted.k = kListLength, wanted.format = recommend::OutputFormat::kCsv, wanted.max_length = kMaxLength;
   recommend::recommend(folder_ / "bundle", source, {(folder_ / "histories.csv").string()}, folder_ / "lists", wanted,
-                       1);
+                       kernels::Device{});
   std::istringstream lines(storage::read_file(folder_ / "lists/part-00000-of-00001.csv"));
   std::map<std::string, std::vector<std::string>> lists;
   std::string line;

