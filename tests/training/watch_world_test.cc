@@ -133,8 +133,8 @@ TEST(WatchWorld, RewardWeightingRaisesWatchTimeByThePlantedAmount) {
   std::printf("minutes more a view by reward weighting: planted %.3f, measured %.3f +- %.3f (seed %llu)\n",
               planted.mean, measured.mean, measured.half_width, static_cast<unsigned long long>(kSeed));
   EXPECT_GT(measured.mean - measured.half_width, 0);
-  // A tenth, and the noise of training beside that of users: the last bits of sums, which differ between processors,
-  // led to .65 on one and .62 and .53 on others, for .59.
+  // A tenth, and as much for the noise of training as users make: the last bits of sums differ between processors, and
+  // led to .594 on an Intel Xeon and .529 on an AMD EPYC, for .593.
   EXPECT_NEAR(measured.mean, planted.mean, 0.1 * planted.mean + measured.half_width);
 }
 
