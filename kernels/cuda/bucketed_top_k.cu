@@ -35,24 +35,14 @@ struct BucketedPlan {
 
 struct BucketedWorkspace {
   BucketedWorkspace(const BucketedPlan& plan, WorkspaceLayout layout)
-      : rows(layout.take<char>(plan.n_padded * plan.row_bytes)),
-        bounds(layout.take<QueryBound>(plan.n_padded)),
-        thresholds(layout.take<float>(plan.n_queries)),
-        counts(layout.take<std::int32_t>(plan.n_queries)),
-        unfinished(layout.take<std::int32_t>(plan.n_queries)),
+      : queries(plan.n_queries, plan.n_padded, plan.row_bytes, plan.capacity, layout),
         maxima(layout.take<float>(plan.n_queries * plan.n_buckets)),
         best_rows(layout.take<std::int32_t>(plan.n_queries * plan.n_buckets)),
-        candidates(layout.take<std::int32_t>(plan.n_queries * plan.capacity)),
         bytes(layout.bytes()) {}
 
-  char* rows;
-  QueryBound* bounds;
-  float* thresholds;
-  std::int32_t* counts;
-  std::int32_t* unfinished;
+  Nomination queries;
   float* maxima;
   std::int32_t* best_rows;
-  std::int32_t* candidates;
   std::size_t bytes;
 };
 
@@ -116,6 +106,16 @@ std::int64_t expected_buckets(const BucketedPlan& plan) {
 
 std::size_t bytes_of_plan(const BucketedPlan& plan) { return BucketedWorkspace(plan, WorkspaceLayout(nullptr)).bytes; }
 
+/// The plan for as many queries at once as the workspace has room for.
+std::optional<BucketedPlan> plan_within(std::int64_t n_queries, const CudaItems& items, std::int64_t k, double recall,
+                                        std::size_t workspace_bytes) {
+  for (std::int64_t n = std::min(n_queries, kMostAtOnce);; n = (n + 1) / 2) {
+    const auto plan = plan_bucketed(n, items, k, recall);
+    if (!plan || bytes_of_plan(*plan) <= workspace_bytes) return plan;
+    if (n == 1) return std::nullopt;
+  }
+}
+
 /// A number near the golden section of `n` that has no divisor in common with it.
 std::int64_t multiplier_for(std::int64_t n) {
   auto multiplier = static_cast<std::int64_t>(static_cast<double>(n) * kGoldenSection);
@@ -129,8 +129,9 @@ void search(const BucketedPlan& plan, MatrixView<const float> queries, const Ite
   auto* const on = static_cast<cudaStream_t>(device.stream);
   const BucketedWorkspace work(plan, WorkspaceLayout(device.workspace));
   const bool exact = items.vectors.dtype == DType::kInt8;
-  nominate_queries(queries, plan.n_padded, items.cuda->nominators, exact, plan.row_bytes, work.rows, work.bounds, on);
-  Scan best = scan_of(items, plan.form, plan.block_queries, plan.n_queries, work.rows, work.bounds);
+  nominate_queries(queries, plan.n_padded, items.cuda->nominators, exact, plan.row_bytes, work.queries.rows,
+                   work.queries.bounds, on);
+  Scan best = scan_of(items, plan.form, plan.block_queries, plan.n_queries, work.queries.rows, work.queries.bounds);
   best.what = ScanFor::kBest;
   best.n_tiles = plan.n_tiles;
   best.n_splits = plan.n_splits;
@@ -141,20 +142,12 @@ void search(const BucketedPlan& plan, MatrixView<const float> queries, const Ite
   best.tile_multiplier = multiplier_for(plan.n_tiles);
   scan(best, on);
   const MatrixView<const float> maxima{work.maxima, plan.n_queries, plan.n_buckets};
-  choose_thresholds(maxima, excluded, k, 1, work.thresholds, work.bounds, on);
+  choose_thresholds(maxima, excluded, k, 1, work.queries.thresholds, work.queries.bounds, on);
   collect_best_kernel<<<static_cast<unsigned>(plan.n_queries), kThreads, 0, on>>>(
-      maxima, work.best_rows, work.thresholds, plan.capacity, work.counts, work.candidates);
+      maxima, work.best_rows, work.queries.thresholds, plan.capacity, work.queries.counts, work.queries.items);
   SEGUE_CUDA_CHECK(cudaGetLastError());
-
-  Candidates candidates;
-  candidates.counts = work.counts;
-  candidates.items = work.candidates;
-  candidates.capacity = plan.capacity;
-  candidates.levels = work.rows;
-  candidates.row_bytes = plan.row_bytes;
-  candidates.bounds = work.bounds;
-  finish(queries, items, excluded, candidates, k, scores, rows, work.unfinished, on);
-  plain_top_k(queries, items, excluded, work.unfinished, k, scores, rows, on);
+  finish(queries, items, excluded, work.queries.candidates(false), k, scores, rows, work.queries.unfinished, on);
+  plain_top_k(queries, items, excluded, work.queries.unfinished, k, scores, rows, on);
 }
 
 }  // namespace
@@ -163,32 +156,14 @@ double bucketed_top_k(MatrixView<const float> queries, const ItemMatrix& items, 
                       std::int64_t k, double recall, MatrixView<float> scores, MatrixView<std::int32_t> rows,
                       const Device& device) {
   const DeviceGuard guard(device);
-  std::optional<BucketedPlan> plan;
-  for (std::int64_t n = std::min(queries.n_rows, kMostAtOnce);; n = (n + 1) / 2) {
-    plan = plan_bucketed(n, *items.cuda, k, recall);
-    if (!plan || bytes_of_plan(*plan) <= device.workspace_bytes) break;
-    plan.reset();
-    if (n == 1) break;
-  }
-  if (!plan) return 0;
-  const std::int64_t at_once = plan->n_queries;
-  std::int64_t n_buckets = expected_buckets(*plan);
-  for (std::int64_t first = 0; first < queries.n_rows; first += at_once) {
-    const std::int64_t n = std::min(at_once, queries.n_rows - first);
-    if (n < at_once) {
-      const auto last = plan_bucketed(n, *items.cuda, k, recall);
-      if (last && bytes_of_plan(*last) <= device.workspace_bytes) {
-        plan = last;
-      } else {
-        plan->n_queries = n;  // the same blocks with fewer queries in them
-        plan->n_padded = (n + plan->block_queries - 1) / plan->block_queries * plan->block_queries;
-      }
-      n_buckets = std::min(n_buckets, expected_buckets(*plan));
-    }
-    const ItemLists of_part =
-        excluded.offsets == nullptr ? excluded : ItemLists{excluded.offsets + first, excluded.items};
-    search(*plan, {queries.row(first), n, queries.n_cols}, items, of_part, k, {scores.row(first), n, k},
-           {rows.row(first), n, k}, device);
+  std::int64_t n_buckets = items.vectors.n_rows;
+  for (std::int64_t first = 0, n = 0; first < queries.n_rows; first += n) {
+    const auto plan = plan_within(queries.n_rows - first, *items.cuda, k, recall, device.workspace_bytes);
+    if (!plan) return 0;  // of the first part; those behind it have fewer queries, or as many
+    n = plan->n_queries;
+    n_buckets = std::min(n_buckets, expected_buckets(*plan));
+    search(*plan, {queries.row(first), n, queries.n_cols}, items, lists_from(excluded, first), k,
+           {scores.row(first), n, k}, {rows.row(first), n, k}, device);
   }
   return bucketed_recall(items.vectors.n_rows, k, n_buckets);
 }

@@ -3,6 +3,7 @@
 #include <cuda_runtime.h>
 
 #include "kernels/cuda/nominators.cuh"
+#include "kernels/cuda/workspace_layout.h"
 #include "kernels/top_k.h"
 
 namespace segue::kernels::cuda {
@@ -27,9 +28,36 @@ struct Candidates {
   const std::int32_t* counts = nullptr;  ///< [n_queries]
   const std::int32_t* items = nullptr;   ///< [n_queries, capacity]
   std::int64_t capacity = 0;             ///< a power of two
-  const void* levels = nullptr;          ///< of int8 items: [., row_bytes] levels of the queries
+  const void* levels = nullptr;          ///< for int8 items: [., row_bytes] levels of the queries
   std::int64_t row_bytes = 0;
   const QueryBound* bounds = nullptr;  ///< their scales
+};
+
+/// What every search by nominators keeps of a batch of queries in the workspace.
+struct Nomination {
+  Nomination(std::int64_t n_queries, std::int64_t n_padded, std::int64_t bytes_of_row, std::int64_t of_capacity,
+             WorkspaceLayout& layout)
+      : rows(layout.take<char>(n_padded * bytes_of_row)),
+        bounds(layout.take<QueryBound>(n_padded)),
+        thresholds(layout.take<float>(n_queries)),
+        counts(layout.take<std::int32_t>(n_queries)),
+        unfinished(layout.take<std::int32_t>(n_queries)),
+        items(layout.take<std::int32_t>(n_queries * of_capacity)),
+        row_bytes(bytes_of_row),
+        capacity(of_capacity) {}
+
+  /// @param certain  items that are no candidates score less than the thresholds
+  [[nodiscard]] Candidates candidates(bool certain) const {
+    return {certain ? thresholds : nullptr, counts, items, capacity, rows, row_bytes, bounds};
+  }
+
+  char* rows;            ///< [n_padded, row_bytes] nominators of the queries
+  QueryBound* bounds;    ///< [n_padded]
+  float* thresholds;     ///< [n_queries]
+  std::int32_t* counts;  ///< [n_queries] candidates
+  std::int32_t* unfinished;
+  std::int32_t* items;  ///< [n_queries, capacity] candidates
+  std::int64_t row_bytes, capacity;
 };
 
 /// Shared memory of a block of finish().

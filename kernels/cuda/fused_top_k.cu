@@ -32,22 +32,12 @@ constexpr std::int64_t kMaxBlocksOfQueries = 65535;  // of a grid along y
 
 struct Workspace {
   Workspace(const FusedPlan& plan, WorkspaceLayout layout)
-      : rows(layout.take<char>(plan.n_padded() * plan.row_bytes)),
-        bounds(layout.take<QueryBound>(plan.n_padded())),
-        thresholds(layout.take<float>(plan.n_queries)),
-        counts(layout.take<std::int32_t>(plan.n_queries)),
-        unfinished(layout.take<std::int32_t>(plan.n_queries)),
+      : queries(plan.n_queries, plan.n_padded(), plan.row_bytes, plan.capacity, layout),
         maxima(layout.take<float>(plan.n_queries * plan.n_buckets)),
-        candidates(layout.take<std::int32_t>(plan.n_queries * plan.capacity)),
         bytes(layout.bytes()) {}
 
-  char* rows;
-  QueryBound* bounds;
-  float* thresholds;
-  std::int32_t* counts;
-  std::int32_t* unfinished;
+  Nomination queries;
   float* maxima;
-  std::int32_t* candidates;
   std::size_t bytes;
 };
 
@@ -110,10 +100,12 @@ void fused_top_k(const FusedPlan& plan, MatrixView<const float> queries, const I
   const CudaItems& nominators = *items.cuda;
   const Workspace work(plan, WorkspaceLayout(workspace));
   const bool exact = items.vectors.dtype == DType::kInt8;
-  nominate_queries(queries, plan.n_padded(), plan.nominators, exact, plan.row_bytes, work.rows, work.bounds, on);
-
-  Scan sample = scan_of(items, form_of(plan), plan.block_queries, plan.n_queries, work.rows, work.bounds);
+  nominate_queries(queries, plan.n_padded(), plan.nominators, exact, plan.row_bytes, work.queries.rows,
+                   work.queries.bounds, on);
+  Scan sample =
+      scan_of(items, form_of(plan), plan.block_queries, plan.n_queries, work.queries.rows, work.queries.bounds);
   Scan all = sample;
+
   sample.what = ScanFor::kMaxima;
   sample.first_row = plan.sample_step / 2;
   sample.row_step = plan.sample_step;
@@ -123,29 +115,20 @@ void fused_top_k(const FusedPlan& plan, MatrixView<const float> queries, const I
   sample.n_buckets = plan.n_buckets;
   sample.tiles_per_bucket = plan.tiles_per_bucket;
   scan(sample, on);
-  choose_thresholds({work.maxima, plan.n_queries, plan.n_buckets}, excluded, plan.k, plan.sample_step, work.thresholds,
-                    work.bounds, on);
+  choose_thresholds({work.maxima, plan.n_queries, plan.n_buckets}, excluded, plan.k, plan.sample_step,
+                    work.queries.thresholds, work.queries.bounds, on);
 
   all.n_tiles = ceil_div(nominators.n_items, kCudaTileItems);
   all.n_splits = plan.n_splits;
-  all.counts = work.counts;
-  all.candidates = work.candidates;
+  all.counts = work.queries.counts;
+  all.candidates = work.queries.items;
   all.capacity = plan.capacity;
   SEGUE_CUDA_CHECK(
-      cudaMemsetAsync(work.counts, 0, static_cast<std::size_t>(plan.n_queries) * sizeof(std::int32_t), on));
+      cudaMemsetAsync(work.queries.counts, 0, static_cast<std::size_t>(plan.n_queries) * sizeof(std::int32_t), on));
   scan(all, on);
-
-  Candidates candidates;
-  candidates.thresholds = work.thresholds;
-  candidates.counts = work.counts;
-  candidates.items = work.candidates;
-  candidates.capacity = plan.capacity;
-  candidates.levels = work.rows;
-  candidates.row_bytes = plan.row_bytes;
-  candidates.bounds = work.bounds;
-  finish(queries, items, excluded, candidates, plan.k, scores, rows, work.unfinished, on);
-  plain_top_k(queries, items, excluded, work.unfinished, plan.k, scores, rows, on);
-  if (unfinished != nullptr) *unfinished = work.unfinished;
+  finish(queries, items, excluded, work.queries.candidates(true), plan.k, scores, rows, work.queries.unfinished, on);
+  plain_top_k(queries, items, excluded, work.queries.unfinished, plan.k, scores, rows, on);
+  if (unfinished != nullptr) *unfinished = work.queries.unfinished;
 }
 
 }  // namespace segue::kernels::cuda

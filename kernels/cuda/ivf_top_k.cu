@@ -55,13 +55,8 @@ struct IvfWorkspace {
       visits.begins = layout.take<std::int32_t>(plan.n_lists + 1);
       visits.groups = layout.take<std::int32_t>(plan.n_lists + 1);
       visits.visits = layout.take<std::int32_t>(n * plan.n_probes);
-      rows = layout.take<std::int8_t>(n * plan.row_bytes());
-      bounds = layout.take<QueryBound>(n);
-      thresholds = layout.take<float>(n);
-      counts = layout.take<std::int32_t>(n);
-      unfinished = layout.take<std::int32_t>(n);
+      nomination.emplace(n, n, plan.row_bytes(), plan.capacity, layout);
       maxima = layout.take<float>(n * plan.n_buckets);
-      candidates = layout.take<std::int32_t>(n * plan.capacity);
     }
     bytes = layout.bytes();
   }
@@ -70,13 +65,8 @@ struct IvfWorkspace {
   MatrixView<float> promises, promised;
   MatrixView<std::int32_t> probes;
   Visits visits;
-  std::int8_t* rows = nullptr;
-  QueryBound* bounds = nullptr;
-  float* thresholds = nullptr;
-  std::int32_t* counts = nullptr;
-  std::int32_t* unfinished = nullptr;
+  std::optional<Nomination> nomination;  // of a plan that scans
   float* maxima = nullptr;
-  std::int32_t* candidates = nullptr;
   std::size_t bytes = 0;
 };
 
@@ -112,8 +102,10 @@ void search(const IvfPlan& plan, MatrixView<const float> queries, const ItemMatr
     plain_ivf_top_k(queries, items, ivf, probes, excluded, nullptr, plan.k, scores, rows, on);
     return;
   }
+  const Nomination& nomination = *work.nomination;
   group_visits(probes, work.visits, on);
-  nominate_queries(queries, plan.n_queries, DType::kInt8, false, plan.row_bytes(), work.rows, work.bounds, on);
+  nominate_queries(queries, plan.n_queries, DType::kInt8, false, plan.row_bytes(), nomination.rows, nomination.bounds,
+                   on);
 
   IvfScan all;
   all.lists = ivf.lists;
@@ -121,9 +113,9 @@ void search(const IvfPlan& plan, MatrixView<const float> queries, const ItemMatr
   all.visits = work.visits;
   all.n_probes = plan.n_probes;
   all.most_groups = Visits::most_groups(plan.n_queries, plan.n_probes, plan.n_lists);
-  all.queries = work.rows;
+  all.queries = reinterpret_cast<const std::int8_t*>(nomination.rows);
   all.row_bytes = plan.row_bytes();
-  all.bounds = work.bounds;
+  all.bounds = nomination.bounds;
   all.allowed = items.allowed;
   if (plan.n_buckets > 0) {
     IvfScan sample = all;
@@ -134,22 +126,16 @@ void search(const IvfPlan& plan, MatrixView<const float> queries, const ItemMatr
                                      static_cast<std::size_t>(plan.n_queries * plan.n_buckets) * sizeof(float), on));
     ivf_scan(sample, on);
   }
-  choose_thresholds({work.maxima, plan.n_queries, plan.n_buckets}, excluded, plan.k, kSampleStep, work.thresholds,
-                    work.bounds, on);
-  all.counts = work.counts;
-  all.candidates = work.candidates;
+  choose_thresholds({work.maxima, plan.n_queries, plan.n_buckets}, excluded, plan.k, kSampleStep, nomination.thresholds,
+                    nomination.bounds, on);
+  all.counts = nomination.counts;
+  all.candidates = nomination.items;
   all.capacity = plan.capacity;
   SEGUE_CUDA_CHECK(
-      cudaMemsetAsync(work.counts, 0, static_cast<std::size_t>(plan.n_queries) * sizeof(std::int32_t), on));
+      cudaMemsetAsync(nomination.counts, 0, static_cast<std::size_t>(plan.n_queries) * sizeof(std::int32_t), on));
   ivf_scan(all, on);
-
-  Candidates candidates;
-  candidates.thresholds = work.thresholds;
-  candidates.counts = work.counts;
-  candidates.items = work.candidates;
-  candidates.capacity = plan.capacity;
-  finish(queries, items, excluded, candidates, plan.k, scores, rows, work.unfinished, on);
-  plain_ivf_top_k(queries, items, ivf, probes, excluded, work.unfinished, plan.k, scores, rows, on);
+  finish(queries, items, excluded, nomination.candidates(true), plan.k, scores, rows, nomination.unfinished, on);
+  plain_ivf_top_k(queries, items, ivf, probes, excluded, nomination.unfinished, plan.k, scores, rows, on);
 }
 
 /// The plan for as many queries at once as the workspace has room for.
@@ -177,10 +163,8 @@ void ivf_top_k(MatrixView<const float> queries, const ItemMatrix& items, const I
   const std::int64_t at_once = plan_within(queries.n_rows, ivf, k, n_probes, device).n_queries;
   for (std::int64_t first = 0; first < queries.n_rows; first += at_once) {
     const std::int64_t n = std::min(at_once, queries.n_rows - first);
-    const ItemLists of_part =
-        excluded.offsets == nullptr ? excluded : ItemLists{excluded.offsets + first, excluded.items};
-    search(plan_ivf(n, ivf, k, n_probes), {queries.row(first), n, queries.n_cols}, items, ivf, of_part,
-           {scores.row(first), n, k}, {rows.row(first), n, k}, device);
+    search(plan_ivf(n, ivf, k, n_probes), {queries.row(first), n, queries.n_cols}, items, ivf,
+           lists_from(excluded, first), {scores.row(first), n, k}, {rows.row(first), n, k}, device);
   }
 }
 

@@ -37,9 +37,8 @@ struct SharedMemory {
   int n_used;
 };
 
-/// Sorts the buffer, keeps its best `n_kept` keys and empties the rest. Starts and ends on a barrier.
+/// Sorts the buffer, keeps its best `n_kept` keys and empties the rest. After a barrier; ends on one.
 __device__ void keep_best(SharedMemory& shared, int n_kept) {
-  __syncthreads();
   SortableKey keys[kKeysPerThread];
   for (int i = 0; i < kKeysPerThread; ++i) keys[i] = shared.buffer[i * kThreads + static_cast<int>(threadIdx.x)];
   __syncthreads();

@@ -16,6 +16,11 @@ __device__ inline bool is_excluded(const ItemLists& excluded, std::int64_t query
   return false;
 }
 
+/// The lists of the queries from `first` on.
+inline ItemLists lists_from(const ItemLists& lists, std::int64_t first) {
+  return lists.offsets == nullptr ? lists : ItemLists{lists.offsets + first, lists.items};
+}
+
 /// top_k() one block a query, which scores every item by the definition: any dtype, stride and k, no workspace.
 /// @param wanted  [n_queries] on the device: queries with 0 are left alone; nullptr: none are
 void plain_top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded,

@@ -5,6 +5,8 @@
 
 #include <cuda_fp16.h>
 
+#include <type_traits>
+
 #include "kernels/item_vectors.h"
 
 namespace segue::kernels::cuda {

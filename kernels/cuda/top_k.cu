@@ -96,21 +96,20 @@ std::optional<FusedPlan> plan_within(std::int64_t n_queries, const ItemMatrix& i
 void top_k(MatrixView<const float> queries, const ItemMatrix& items, const ItemLists& excluded, std::int64_t k,
            MatrixView<float> scores, MatrixView<std::int32_t> rows, const Device& device) {
   const DeviceGuard guard(device);
-  std::optional<FusedPlan> plan;
-  if (items.cuda != nullptr && device.workspace != nullptr)
-    plan = plan_within(queries.n_rows, items, k, device.workspace_bytes);
-  if (!plan) {
-    plain_top_k(queries, items, excluded, nullptr, k, scores, rows, static_cast<cudaStream_t>(device.stream));
-    return;
-  }
-  const std::int64_t at_once = plan->n_queries;
-  for (std::int64_t first = 0; first < queries.n_rows; first += at_once) {
-    const std::int64_t n = std::min(at_once, queries.n_rows - first);
-    if (n < at_once) plan = plan_within(n, items, k, device.workspace_bytes);
-    const ItemLists of_part =
-        excluded.offsets == nullptr ? excluded : ItemLists{excluded.offsets + first, excluded.items};
-    fused_top_k(*plan, {queries.row(first), n, queries.n_cols}, items, of_part, {scores.row(first), n, k},
-                {rows.row(first), n, k}, device.workspace, device.stream);
+  const bool may_fuse = items.cuda != nullptr && device.workspace != nullptr;
+  for (std::int64_t first = 0, n = 0; first < queries.n_rows; first += n) {
+    const std::int64_t n_left = queries.n_rows - first;
+    const auto plan = may_fuse ? plan_within(n_left, items, k, device.workspace_bytes) : std::nullopt;
+    n = plan ? plan->n_queries : n_left;
+    const MatrixView<const float> of_queries{queries.row(first), n, queries.n_cols};
+    const ItemLists of_excluded = lists_from(excluded, first);
+    const MatrixView<float> of_scores{scores.row(first), n, k};
+    const MatrixView<std::int32_t> of_rows{rows.row(first), n, k};
+    if (plan)
+      fused_top_k(*plan, of_queries, items, of_excluded, of_scores, of_rows, device.workspace, device.stream);
+    else
+      plain_top_k(of_queries, items, of_excluded, nullptr, k, of_scores, of_rows,
+                  static_cast<cudaStream_t>(device.stream));
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include "support/errors.h"
 #include "support/progress.h"
@@ -9,8 +10,8 @@
 namespace segue::cli {
 namespace {
 
-/// The N of cuda:N; 0 of auto and cuda.
-int index_of(const std::string& wanted) {
+/// The N of cuda:N; 0 of auto and cuda; nothing of other words.
+std::optional<int> index_of(const std::string& wanted) {
   if (wanted == "auto" || wanted == "cuda") return 0;
   int index = 0;
   const char* const end = wanted.data() + wanted.size();
@@ -19,7 +20,7 @@ int index_of(const std::string& wanted) {
     const auto [read_to, error] = std::from_chars(begin, end, index);
     if (error == std::errc() && read_to == end && *begin != '-') return index;
   }
-  throw ConfigError("device: '" + wanted + "' is none of auto, cpu, cuda, cuda:0, cuda:1, ...");
+  return std::nullopt;
 }
 
 std::string describe(const DeviceFacts& facts) {
@@ -56,9 +57,13 @@ std::string problem_with(int index, const DeviceFacts& facts) {
 
 }  // namespace
 
+bool is_device_name(const std::string& word) { return word == "cpu" || index_of(word).has_value(); }
+
 DeviceChoice choose_device(const std::string& wanted, const DeviceFacts& facts) {
   if (wanted == "cpu") return {-1, "asked for"};
-  const int index = index_of(wanted);
+  const std::optional<int> named = index_of(wanted);
+  if (!named) throw ConfigError("device: '" + wanted + "' is none of auto, cpu, cuda, cuda:0, cuda:1, ...");
+  const int index = *named;
   const std::string problem = problem_with(index, facts);
   if (problem.empty() && wanted == "auto")
     return {index, facts.n_usable == 1 ? "the GPU of this machine"

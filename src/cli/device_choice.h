@@ -22,11 +22,13 @@ struct DeviceChoice {
   std::string reason;   ///< "asked for", "the first of 2 GPUs", or why there is no GPU
 };
 
+/// Whether a word is auto, cpu, cuda or cuda:N.
+bool is_device_name(const std::string& word);
+
 /// The device that `wanted` (auto | cpu | cuda | cuda:N) means here. `auto` is the first GPU where one can be used,
 /// else the CPU; `cuda` is cuda:0.
 /// @throws ConfigError  another word
-/// @throws DeviceError  a GPU was asked for and cannot be had: no driver or too old a one (the version found and the
-/// one
+/// @throws DeviceError  a GPU was asked for and cannot be had: no driver or too old a one (the version found and that
 ///                      needed), a number beyond the last (the devices there are), a GPU too old, a build without CUDA,
 ///                      LibTorch without its CUDA half
 DeviceChoice choose_device(const std::string& wanted, const DeviceFacts& facts);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "cli/device_choice.h"
 #include "cli/index_source.h"
 #include "cli/kernel_device.h"
 #include "cli/output_folder.h"
@@ -177,9 +178,11 @@ void add_index(CLI::App& app, GlobalOptions& global) {
       ->add_option("--probes", arguments->probes,
                    "Lists to look into; 0: the exact scan; else as the index was calibrated")
       ->check(CLI::NonNegativeNumber);
-  searched->add_option("--device", arguments->device, "cpu, or cuda, cuda:1, ...: on a GPU, with the same results")
+  searched
+      ->add_option("--device", arguments->device,
+                   "cpu, or a GPU, with the same results: cuda, cuda:1, ..., or auto: one where there is one")
       ->check([](const std::string& name) {
-        return is_kernel_device(name) ? std::string() : "--device: '" + name + "' is none of cpu, cuda, cuda:0, ...";
+        return is_device_name(name) ? std::string() : "'" + name + "' is none of cpu, auto, cuda, cuda:0, cuda:1, ...";
       });
   searched->add_flag("--overwrite", arguments->overwrite, "Replace lists that are there");
   threads(searched);

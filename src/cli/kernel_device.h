@@ -6,11 +6,8 @@
 
 namespace segue::cli {
 
-/// What names a device of the kernels: "cpu", "cuda" (the first) or "cuda:N".
-bool is_kernel_device(const std::string& name);
-
-/// Where the kernels search.
-/// @throws DeviceError  no such device: what is there, and how to do without
+/// Where our own kernels search: as choose_device() says, without LibTorch's CUDA half.
+/// @throws ConfigError, DeviceError  as choose_device
 kernels::Device kernel_device(const std::string& name, int n_threads);
 
 }  // namespace segue::cli

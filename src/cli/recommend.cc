@@ -36,9 +36,8 @@ void run_recommend(const RecommendArguments& arguments, const GlobalOptions& glo
   std::string device = "cpu";
   root.read(
       "device", device,
-      {.meaning = "where items are searched: cpu, cuda or cuda:N, with the same lists; histories are read by the CPU"});
-  if (!is_kernel_device(device))
-    throw ConfigError("device: '" + device + "' is none of cpu, cuda, cuda:0, cuda:1, ...; recommend needs it named");
+      {.meaning = "where items are searched: cpu, or a GPU, with the same lists: cuda, cuda:N, or auto: one where "
+                  "there is one; all else is the CPU's"});
   events::SourceOptions source;
   auto data = root.section("data", "the form of the histories: as the training events, unless told otherwise");
   source.read(data);

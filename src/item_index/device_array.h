@@ -30,8 +30,23 @@ class DeviceArray {
   }
   [[nodiscard]] std::size_t n_bytes() const { return bytes_; }
   [[nodiscard]] T* data() const { return static_cast<T*>(data_); }
-  void copy_to(T* values) const {
-    if (data_ != nullptr) kernels::copy_from_device(values, data_, bytes_);
+  /// The first `n` values, to the host.
+  void copy_to(T* values, std::int64_t n) const {
+    if (n > 0) kernels::copy_from_device(values, data_, static_cast<std::size_t>(n) * sizeof(T));
+  }
+  /// Room for `n` values at least; what was there is lost where it has to grow.
+  T* reserve(std::int64_t n) {
+    if (static_cast<std::size_t>(n) * sizeof(T) > bytes_) {
+      *this = DeviceArray();  // first, so that its memory is free
+      *this = DeviceArray(n);
+    }
+    return data();
+  }
+  /// `n` values of the host; nullptr for none.
+  T* assign(const T* values, std::int64_t n) {
+    if (n == 0) return nullptr;
+    kernels::copy_to_device(reserve(n), values, static_cast<std::size_t>(n) * sizeof(T));
+    return data();
   }
 
  private:

@@ -8,7 +8,7 @@
 namespace segue::item_index {
 namespace {
 
-/// Queries, lists and scores that pass between host and device at a time.
+/// Places of lists that are searched at a time: 128 MB of scores and rows.
 constexpr std::int64_t kSlotsAtOnce = std::int64_t{1} << 24;
 constexpr std::int64_t kQueriesAtOnce = 8192;
 /// Of the free memory, what a workspace may take; the rest is for queries and results, and for others.
@@ -87,22 +87,20 @@ void DeviceSegment::make_workspace(std::int64_t n_queries, std::int64_t k, std::
 void DeviceSegment::search_part(kernels::MatrixView<const float> queries, const kernels::ItemMatrix& items,
                                 const kernels::ItemLists& excluded, std::int64_t k, std::int64_t probes,
                                 kernels::MatrixView<float> scores, kernels::MatrixView<std::int32_t> rows,
-                                const kernels::Device& device) const {
+                                const kernels::Device& device) {
   const std::int64_t n = queries.n_rows;
   const bool has_lists = excluded.offsets != nullptr;
-  const DeviceArray<float> asked(queries.data, n * queries.n_cols);
-  const DeviceArray<std::int64_t> offsets(excluded.offsets, has_lists ? n + 1 : 0);
-  const DeviceArray<std::int32_t> hidden(excluded.items, has_lists ? excluded.offsets[n] : 0);
-  const DeviceArray<float> best(n * k);
-  const DeviceArray<std::int32_t> found(n * k);
-  const kernels::MatrixView<const float> on_device{asked.data(), n, queries.n_cols};
-  const kernels::ItemLists lists{offsets.data(), hidden.data()};
+  const kernels::MatrixView<const float> asked{asked_.assign(queries.data, n * queries.n_cols), n, queries.n_cols};
+  const kernels::ItemLists lists{offsets_.assign(excluded.offsets, has_lists ? n + 1 : 0),
+                                 hidden_.assign(excluded.items, has_lists ? excluded.offsets[n] : 0)};
+  const kernels::MatrixView<float> best{best_.reserve(n * k), n, k};
+  const kernels::MatrixView<std::int32_t> found{found_.reserve(n * k), n, k};
   if (probes > 0)
-    kernels::ivf_top_k(on_device, items, ivf_, lists, k, probes, {best.data(), n, k}, {found.data(), n, k}, device);
+    kernels::ivf_top_k(asked, items, ivf_, lists, k, probes, best, found, device);
   else
-    kernels::top_k(on_device, items, lists, k, {best.data(), n, k}, {found.data(), n, k}, device);
-  best.copy_to(scores.data);
-  found.copy_to(rows.data);
+    kernels::top_k(asked, items, lists, k, best, found, device);
+  best_.copy_to(scores.data, n * k);
+  found_.copy_to(rows.data, n * k);
 }
 
 void DeviceSegment::top_k(kernels::MatrixView<const float> queries, const std::uint32_t* allowed,
@@ -114,9 +112,8 @@ void DeviceSegment::top_k(kernels::MatrixView<const float> queries, const std::u
   if (probes >= ivf_.n_lists) probes = 0;
   const std::int64_t at_once = std::clamp<std::int64_t>(kSlotsAtOnce / k, 1, kQueriesAtOnce);
   make_workspace(std::min(queries.n_rows, at_once), k, probes, device);
-  const DeviceArray<std::uint32_t> words(allowed, allowed == nullptr ? 0 : (items_.vectors.n_rows + 31) / 32);
   kernels::ItemMatrix items = items_;
-  items.allowed = words.data();
+  items.allowed = allowed_.assign(allowed, allowed == nullptr ? 0 : (items_.vectors.n_rows + 31) / 32);
   for (std::int64_t first = 0; first < queries.n_rows; first += at_once) {
     const std::int64_t n = std::min(at_once, queries.n_rows - first);
     const kernels::ItemLists of_part =

@@ -32,7 +32,7 @@ class DeviceSegment {
   void search_part(kernels::MatrixView<const float> queries, const kernels::ItemMatrix& items,
                    const kernels::ItemLists& excluded, std::int64_t k, std::int64_t probes,
                    kernels::MatrixView<float> scores, kernels::MatrixView<std::int32_t> rows,
-                   const kernels::Device& device) const;
+                   const kernels::Device& device);
   /// Bytes that a search of so many queries works in, at the most a share of what is free.
   void make_workspace(std::int64_t n_queries, std::int64_t k, std::int64_t probes, kernels::Device& device);
 
@@ -42,6 +42,11 @@ class DeviceSegment {
   DeviceArray<float> scales_, bias_;
   kernels::CudaItems cuda_;
   kernels::ItemMatrix items_;
+  // What a search brings and takes back; kept, since allocating waits for the device.
+  DeviceArray<float> asked_, best_;
+  DeviceArray<std::int32_t> hidden_, found_;
+  DeviceArray<std::int64_t> offsets_;
+  DeviceArray<std::uint32_t> allowed_;
 
   /// The arrays of a kernels::Int8Items.
   struct Int8Arrays {

@@ -24,7 +24,7 @@ struct SearchOptions {
   /// Bitset over global rows, [ceil(n_rows / 32)] words: what may be found; nullptr: all that are not removed.
   const std::uint32_t* allowed = nullptr;
   kernels::ItemLists excluded = {};  ///< of every query, by global row
-  kernels::Device device = {};       ///< CUDA: the exact scan of float32 vectors, whose copy on the device stays
+  kernels::Device device = {};       ///< CUDA: the index is copied to the device once, and stays there
 };
 
 /// An index of item vectors, opened: mapped files that never change. Thread-safe. Updates of the directory, compaction

@@ -130,5 +130,11 @@ TEST(DeviceChoice, LibTorchWithoutItsCudaHalf) {
   expect_refused(facts, "cuda", HasSubstr("does not open: libcudnn.so.9 (tools/setup)"));
 }
 
+TEST(DeviceChoice, WordsThatNameADevice) {
+  for (const char* word : {"cpu", "auto", "cuda", "cuda:0", "cuda:12"}) EXPECT_TRUE(is_device_name(word)) << word;
+  for (const char* word : {"", "gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:1x", "CUDA", "cuda1"})
+    EXPECT_FALSE(is_device_name(word)) << word;
+}
+
 }  // namespace
 }  // namespace segue::cli

@@ -13,7 +13,11 @@ namespace segue::kernels {
 namespace {
 
 /// Few multiprocessors, so that small searches are split as large ones are.
-constexpr cuda::DeviceFacts kFacts{6, 160 * 1024};
+cuda::DeviceFacts few_processors() {
+  cuda::DeviceFacts facts = cuda::facts_of_current_device();
+  facts.n_processors = 6;
+  return facts;
+}
 
 std::string describe(const Case& given, DType nominators, std::int64_t k) {
   return std::string(name_of(given.dtype)) + " by " + name_of(nominators) + " queries " +
@@ -36,7 +40,7 @@ class CudaTopK : public testing::Test {
   /// The fused form gives the definition's lists, and finishes but `most_unfinished` of the queries itself.
   void expect_the_definition(const Case& given, DType nominators, std::int64_t k, double most_unfinished) {
     OnCuda on_cuda(given, nominators);
-    const auto plan = cuda::plan_fused(given.n_queries, on_cuda.nominators(), k, kFacts);
+    const auto plan = cuda::plan_fused(given.n_queries, on_cuda.nominators(), k, few_processors());
     const std::string of = describe(given, nominators, k);
     ASSERT_TRUE(plan) << of;
     std::int64_t n_unfinished = 0;
@@ -99,11 +103,12 @@ TEST_F(CudaTopK, ListsOfManyLengths) {
   const Case given = random_case(4, 12'000, 8, DType::kFloat16, 0, random);
   OnCuda on_cuda(given, DType::kFloat16);
   for (const std::int64_t k : {1, 2, 31, 100, 257}) {
-    const auto plan = cuda::plan_fused(given.n_queries, on_cuda.nominators(), k, kFacts);
+    const auto plan = cuda::plan_fused(given.n_queries, on_cuda.nominators(), k, few_processors());
     ASSERT_TRUE(plan) << k;
     ASSERT_EQ(on_cuda.search(*plan), defined(given, k)) << k;
   }
-  EXPECT_FALSE(cuda::plan_fused(given.n_queries, on_cuda.nominators(), 6000, kFacts)) << "a list of half the items";
+  EXPECT_FALSE(cuda::plan_fused(given.n_queries, on_cuda.nominators(), 6000, few_processors()))
+      << "a list of half the items";
 }
 
 TEST_F(CudaTopK, OddValuesEqualTheDefinition) {
@@ -125,7 +130,7 @@ TEST_F(CudaTopK, AsManyCandidatesAsItemsAreFinishedByThePlainForm) {
   Case given = random_case(18, 1500, 16, DType::kBFloat16, 0, random);
   std::fill_n(given.queries.begin(), 16 * 9, 0.0F);
   OnCuda on_cuda(given, DType::kBFloat16);
-  const auto plan = cuda::plan_fused(given.n_queries, on_cuda.nominators(), 10, kFacts);
+  const auto plan = cuda::plan_fused(given.n_queries, on_cuda.nominators(), 10, few_processors());
   ASSERT_TRUE(plan);
   std::int64_t n_unfinished = 0;
   EXPECT_EQ(on_cuda.search(*plan, &n_unfinished), defined(given, 10));
