@@ -133,6 +133,7 @@ void finish_copies(Warp& warp, int lane, u32 before_group) {
     std::memset(warp.block->shared_state.data() + offset, kInitialisedByte, copy.n_bytes);
     if (races != nullptr)
       races->land(warp.block->shared_cells.data(), offset, static_cast<int>(copy.n_bytes), warp, lane);
+    if (warp.block->async_proxy != nullptr) warp.block->async_proxy->wrote(warp, lane, offset, copy.n_bytes);
     return true;
   });
 }

@@ -5,10 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "tests/ptx/async_proxy.h"
 #include "tests/ptx/clocks.h"
 #include "tests/ptx/kernel.h"
 #include "tests/ptx/race_cells.h"
 #include "tests/ptx/software_device.h"
+#include "tests/ptx/wgmma_state.h"
 
 namespace segue::ptx {
 
@@ -58,6 +60,7 @@ struct Warp {
   WarpClocks clocks;
   std::vector<AsyncCopy> copies;
   std::array<u32, kLanes> n_committed{};
+  std::unique_ptr<WgmmaOfWarp> wgmma;  ///< where the kernel has wgmma
   Allocation* last_allocation = nullptr;
 
   template <class T>
@@ -93,6 +96,8 @@ struct Block {
   std::vector<Cell> shared_cells;
   std::array<Barrier, 16> barriers;
   BlockClocks clocks;
+  std::unique_ptr<AsyncProxy> async_proxy;  ///< where the kernel has wgmma
+  std::vector<WarpGroup> warp_groups;
   u32 n_live_threads = 0;
 };
 

@@ -88,11 +88,17 @@ void start_block(Block& block, Launch& launch, u64 linear_index) {
   block.shared_state.assign(launch.shared_bytes, 0);
   if (launch.races != nullptr) block.shared_cells.assign(launch.shared_bytes / 4 + 2, Cell{});
   for (Barrier& barrier : block.barriers) barrier = {};
+  const bool has_wgmma = !launch.kernel->wgmma_registers.empty();
   block.clocks.first_warp = next_warp_id;
-  block.clocks.at_barrier.assign(n_warps, 0);
+  block.clocks.at_barrier.assign(has_wgmma ? 2 * n_warps : n_warps, 0);
   for (std::size_t i = 0; i < n_warps; ++i) {
     if (block.warps[i] == nullptr) block.warps[i] = std::make_unique<Warp>();
     start_warp(*block.warps[i], block, static_cast<u32>(i), n_threads);
+  }
+  block.warp_groups.clear();
+  if (has_wgmma) {
+    start_wgmma(block);
+    next_warp_id += static_cast<u32>(n_warps);
   }
 }
 

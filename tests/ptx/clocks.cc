@@ -39,6 +39,7 @@ void WarpClocks::reset() {
     pending.fill(nullptr);
   }
   has_knowledge = false;
+  async_id = async_clock = 0;
 }
 
 KnowledgePtr snapshot(const WarpClocks& warp, u32 warp_id, const BlockClocks& block, int lane) {
@@ -53,6 +54,7 @@ KnowledgePtr snapshot(const WarpClocks& warp, u32 warp_id, const BlockClocks& bl
   for (u32& clock : own) clock = std::max(clock, warp.full_sync);
   if (warp.rows != nullptr) raise(own, (*warp.rows)[static_cast<std::size_t>(lane)]);
   own[static_cast<std::size_t>(lane)] = warp.clock;
+  if (warp.async_id != 0) all->warps[warp.async_id].fill(warp.async_clock);
   return all;
 }
 

@@ -38,6 +38,9 @@ struct WarpClocks {
   std::array<KnowledgePtr, kLanes> fenced;        ///< what was known at the last fence: a later atomic publishes it
   std::array<KnowledgePtr, kLanes> pending;       ///< what atomics have read: a later fence makes it known
   bool has_knowledge = false;                     ///< any of the three arrays holds something
+  // What wgmma reads for the warp counts as a warp of its own, whose clock every lane knows: that of the last wait.
+  u32 async_id = 0;  ///< 0: the kernel has no wgmma
+  u32 async_clock = 0;
 
   void reset();
   bool knows(int lane, int of_lane, u32 at_clock) const {
@@ -48,8 +51,8 @@ struct WarpClocks {
 
 /// What barriers of the whole block have ordered: a clock for each warp of the block.
 struct BlockClocks {
-  u32 first_warp = 0;  ///< the id of the block's first warp; ids are never used twice
-  std::vector<u32> at_barrier;
+  u32 first_warp = 0;           ///< the id of the block's first warp; ids are never used twice
+  std::vector<u32> at_barrier;  ///< with wgmma, those of its reads follow behind those of the warps
 };
 
 /// All that a lane knows now, its own accesses included.

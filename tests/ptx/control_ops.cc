@@ -61,11 +61,23 @@ void execute_fence(Warp& warp, const Instruction& instruction, u32 mask) {
   if (races != nullptr && !instruction.is_block_scope) races->fence(warp, mask);
 }
 
+void execute_proxy_fence(Warp& warp, const Instruction&, u32 mask) {
+  if (AsyncProxy* proxy = warp.block->async_proxy.get(); proxy != nullptr)
+    for_each_lane(mask, [&](int lane) { proxy->fence(warp, lane); });
+}
+
 void decode_fence(Decoder& d) {
   d.instruction().counted_as = InstructionClass::kSync;
+  const auto& modifiers = d.item().modifiers;
+  if (modifiers.size() >= 2 && modifiers[0] == "proxy" && modifiers[1] == "async") {
+    d.accept_any({"proxy", "async"});
+    const bool is_elsewhere = d.accept("global");
+    d.accept_any({"shared::cta", "shared::cluster"});
+    d.set(is_elsewhere ? execute_nothing : execute_proxy_fence, {});
+    return;
+  }
   if (d.accept_any({"proxy", "mbarrier_init"})) {
-    d.accept_any({"async", "async.global", "async.shared::cta", "alias", "tensormap::generic", "release", "acquire",
-                  "cluster", "gpu", "sys"});
+    d.accept_any({"alias", "tensormap::generic", "release", "acquire", "cluster", "gpu", "sys"});
     d.accept_any({"global", "shared::cta", "shared::cluster"});
     d.set(execute_nothing, {});
     return;
@@ -116,8 +128,20 @@ void decode_bar(Decoder& d, bool is_aligned) {
   d.set(execute_nothing, {d.value(at, Type::kU32), count, predicate, to});
 }
 
-void decode_nothing(Decoder& d) {
-  d.accept_any({"u32", "sync", "aligned", "inc", "dec"});
+void decode_nanosleep(Decoder& d) {
+  d.accept("u32");
+  d.instruction().counted_as = InstructionClass::kControl;
+  d.set(execute_nothing, {d.value(0, Type::kU32)});
+}
+
+/// How many registers a thread has is for ptxas: nothing to do, but to hold it to the manual.
+void decode_setmaxnreg(Decoder& d) {
+  if (!d.accept_any({"inc", "dec"}) || !d.accept("sync") || !d.accept("aligned") || !d.accept("u32"))
+    d.fail(".inc or .dec, and .sync.aligned.u32 expected");
+  const i64 count = d.integer(d.text(0));
+  if (count < 24 || count > 256 || count % 8 != 0) d.fail("a multiple of 8 from 24 to 256 expected");
+  d.instruction().flow = Flow::kWarpSync;
+  d.instruction().option = kSyncNeedsAll;
   d.instruction().counted_as = InstructionClass::kControl;
   d.set(execute_nothing, {});
 }
@@ -136,7 +160,8 @@ void add_control_opcodes(OpcodeTable& table) {
   table["fence"] = decode_fence;
   table["bar"] = [](Decoder& d) { decode_bar(d, true); };
   table["barrier"] = [](Decoder& d) { decode_bar(d, false); };
-  table["nanosleep"] = decode_nothing;
+  table["nanosleep"] = decode_nanosleep;
+  table["setmaxnreg"] = decode_setmaxnreg;
 }
 
 }  // namespace segue::ptx

@@ -28,6 +28,7 @@ const OpcodeTable& opcode_table() {
     add_matrix_opcodes(all);
     add_async_copy_opcodes(all);
     add_mbarrier_opcodes(all);
+    add_wgmma_opcodes(all);
     return all;
   }();
   return table;
@@ -59,6 +60,7 @@ std::unique_ptr<Kernel> Decoder::decode() {
   end.counted_as = InstructionClass::kControl;
   kernel_->code.push_back(end);
   resolve_labels();
+  if (has_wgmma_) find_wgmma_registers();
   // Dynamic shared memory lies behind all static variables.
   if (uses_dynamic_shared_) kernel_->static_shared_bytes = round_up(kernel_->static_shared_bytes, dynamic_align_);
   return std::move(kernel_);
@@ -288,6 +290,29 @@ Operand Decoder::carry_flag() {
     kernel_->register_bytes += 64;
   }
   return carry_flag_;
+}
+
+Operand Decoder::wgmma_register(const OperandText& text) {
+  const Operand operand = value(text, Type::kB32);
+  if (operand.bank != 0 || operand.width != 4) fail("a register of 32 bits expected");
+  wgmma_offsets_.push_back(operand.offset);
+  return operand;
+}
+
+void Decoder::find_wgmma_registers() {
+  kernel_->wgmma_registers.assign(kernel_->register_bytes / 64 + 1, 0);
+  for (u32 offset : wgmma_offsets_) {
+    u16& number = kernel_->wgmma_registers[offset / 64];
+    if (number == 0) number = static_cast<u16>(++kernel_->n_wgmma_registers);
+  }
+  for (Instruction& instruction : kernel_->code) {
+    for (std::size_t i = 0; i < instruction.n_operands; ++i) {
+      const Operand& operand = instruction.operands[i];
+      if (instruction.wgmma_role == WgmmaRole::kNone && operand.bank == 0 && operand.width != 0 &&
+          kernel_->wgmma_registers[operand.offset / 64] != 0)
+        instruction.wgmma_role = WgmmaRole::kTouches;
+    }
+  }
 }
 
 Operand Decoder::address(const OperandText& text) {

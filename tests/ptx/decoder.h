@@ -51,6 +51,9 @@ class Decoder {
   Operand constant(u64 bits, int width);
   /// The carry flag of add.cc and its like: a mask for the lanes, without a name in PTX.
   Operand carry_flag();
+  /// A 32-bit register that wgmma takes for itself while it is under way.
+  Operand wgmma_register(const OperandText& text);
+  void needs_wgmma_state() { has_wgmma_ = true; }
   /// Sets the address of an instruction: its operand (4 or 8 bytes wide) and `instruction().immediate`.
   Operand address(const OperandText& text);
   i64 integer(const OperandText& text);  ///< an immediate
@@ -100,6 +103,7 @@ class Decoder {
   Operand special_register(std::string_view name, Type type);
   u64 symbol_address(const OperandText& text, bool* is_found);
   void resolve_labels();
+  void find_wgmma_registers();
   int open_scope(int parent);
 
   const ModuleText& module_;
@@ -115,6 +119,8 @@ class Decoder {
   std::vector<std::vector<std::size_t>> returns_;  ///< branches to the end of each function decoded in place
   std::unordered_map<std::string, Operand> special_;
   Operand carry_flag_;
+  std::vector<u32> wgmma_offsets_;
+  bool has_wgmma_ = false;
   u64 dynamic_align_ = 16;
   bool uses_dynamic_shared_ = false;
 

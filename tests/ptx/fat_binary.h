@@ -1,10 +1,12 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace segue::ptx {
 
-/// The PTX text in what nvcc registers at start-up. std::runtime_error if there is none, or if it is compressed.
-std::string ptx_of_fat_binary(const void* wrapper);
+/// The PTX texts in what nvcc registers at start-up, one for each virtual architecture. std::runtime_error if there is
+/// none, or if one is compressed.
+std::vector<std::string> ptx_of_fat_binary(const void* wrapper);
 
 }  // namespace segue::ptx

@@ -24,6 +24,9 @@ struct Operand {
   bool negated = false;
 };
 
+/// What an instruction does to registers of wgmma: those that are its accumulators, or hold fragments of A.
+enum class WgmmaRole : u8 { kNone, kTouches, kMultiplies };
+
 /// How the scheduler treats an instruction.
 enum class Flow : u8 {
   kPlain,
@@ -70,6 +73,7 @@ struct Instruction {
   u8 count = 1;   ///< elements of a vector
   u8 option = 0;  ///< what the opcode needs
   u8 option2 = 0;
+  WgmmaRole wgmma_role = WgmmaRole::kNone;
   bool is_strong = false;  ///< of a memory access: volatile, relaxed or stronger, so never a race with an atomic
   bool acquires = false, releases = false, is_block_scope = false;
   u32 line = 0;  ///< of the PTX text
@@ -126,6 +130,8 @@ struct Kernel {
   std::vector<Parameter> parameters;
   u32 max_threads = 0, required_threads = 0;
   std::vector<std::pair<SpecialRegister, Operand>> special_registers;
+  std::vector<u16> wgmma_registers;  ///< by offset / 64: 0, or 1 + the number of a register of wgmma; empty: no wgmma
+  std::size_t n_wgmma_registers = 0;
   const ModuleText* text = nullptr;
 
   /// `file.cu:12 (PTX line 300)`.

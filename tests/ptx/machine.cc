@@ -15,8 +15,12 @@ std::string race_message(const Launch& launch, const Warp& warp, int lane, u32 p
   std::snprintf(address, sizeof address, "0x%llx", static_cast<unsigned long long>(place.address));
   std::string other = "of another block";
   const u32 index = other_warp - warp.block->clocks.first_warp;
-  if (index < warp.block->warps.size())
+  const auto n_warps = static_cast<u32>(warp.block->warps.size());
+  if (warp.clocks.async_id != 0 && index >= n_warps && index - n_warps < n_warps) {
+    other = "by wgmma for warp " + std::to_string(index - n_warps) + " of the same block, which goes on until its wait";
+  } else if (index < n_warps) {
     other = "by thread " + std::to_string(index * kLanes + static_cast<u32>(other_lane)) + " of the same block";
+  }
   std::string where = place.is_shared ? "shared memory" : "global memory";
   if (!place.is_shared) {
     if (const Allocation* allocation = launch.pages->find(place.address); allocation != nullptr)

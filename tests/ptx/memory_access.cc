@@ -104,6 +104,7 @@ void reach_shared(Warp& warp, u32 mask, u32 raced, const u64* addresses, const A
   RaceDetector* races = block.launch->races;
   const u64 size = block.shared.size();
   const auto n_bytes = static_cast<u64>(access.n_bytes);
+  AsyncProxy* const proxy = access.kind == AccessKind::kRead ? nullptr : block.async_proxy.get();
   for_each_lane(mask, [&](int lane) {
     const u64 offset = addresses[lane] - kSharedBase;
     if (offset >= size || n_bytes > size - offset)
@@ -115,6 +116,12 @@ void reach_shared(Warp& warp, u32 mask, u32 raced, const u64* addresses, const A
       races->access(block.shared_cells.data(), offset, access.n_bytes, warp, lane, warp.pc,
                     access.kind != AccessKind::kRead, access.is_atomic, {true, addresses[lane]},
                     access.is_asynchronous);
+    if (proxy != nullptr) {
+      if (proxy->is_read(offset, n_bytes))
+        fail(FaultKind::kInFlight, lane, access, "shared", addresses[lane],
+             "meets an operand of a wgmma that was not waited for");
+      if (!access.is_asynchronous) proxy->wrote(warp, lane, offset, n_bytes);
+    }
     data[lane] = block.shared.data() + offset;
   });
 }

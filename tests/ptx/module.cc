@@ -1,14 +1,43 @@
 #include "tests/ptx/module.h"
 
+#include <algorithm>
+#include <cstdio>
+
 #include "tests/ptx/decoder.h"
 #include "tests/ptx/machine.h"
 
 namespace segue::ptx {
 
+namespace {
+
+/// How well PTX suits a device: by the generation, `sm_80`, at most its own; `sm_90a` its own alone, and best. 0: not.
+int suitability(const std::string& ptx, int compute_capability) {
+  int generation = 0;
+  char letter = ' ';
+  const std::size_t at = ptx.find(".target");
+  if (at == std::string::npos || std::sscanf(ptx.c_str() + at, ".target sm_%d%c", &generation, &letter) < 1) return 0;
+  const bool is_for_one = letter == 'a' || letter == 'f';
+  if (is_for_one ? generation != compute_capability : generation > compute_capability) return 0;
+  return 2 * generation + (is_for_one ? 1 : 0);
+}
+
+}  // namespace
+
+const std::string& Module::ptx_for_device() const {
+  if (ptx_.size() == 1) return ptx_[0];
+  const int compute_capability = machine().options.compute_capability;
+  const auto best = std::max_element(ptx_.begin(), ptx_.end(), [&](const std::string& a, const std::string& b) {
+    return suitability(a, compute_capability) < suitability(b, compute_capability);
+  });
+  if (best == ptx_.end() || suitability(*best, compute_capability) == 0)
+    throw PtxError("no PTX for a device of compute capability " + std::to_string(compute_capability));
+  return *best;
+}
+
 const ModuleText& Module::text() {
   if (text_ == nullptr) {
     auto text = std::make_unique<ModuleText>();
-    text->text = machine().transform ? machine().transform(ptx_) : ptx_;
+    text->text = machine().transform ? machine().transform(ptx_for_device()) : ptx_for_device();
     parse(*text);
     text_ = std::move(text);
   }

@@ -19,6 +19,7 @@ void add_tensor_opcodes(OpcodeTable& table);
 void add_matrix_opcodes(OpcodeTable& table);
 void add_async_copy_opcodes(OpcodeTable& table);
 void add_mbarrier_opcodes(OpcodeTable& table);
+void add_wgmma_opcodes(OpcodeTable& table);
 
 /// cp.async.mbarrier.arrive, which is as much an operation of the mbarrier as of the copies.
 void decode_copies_arrive(Decoder& d);

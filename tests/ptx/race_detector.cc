@@ -1,5 +1,7 @@
 #include "tests/ptx/race_detector.h"
 
+#include <algorithm>
+
 #include "tests/ptx/block.h"
 
 namespace segue::ptx {
@@ -23,16 +25,23 @@ inline bool RaceDetector::is_ordered(const Warp& warp, int lane, u32 other_warp,
     if (clocks.knows(lane, other_lane, other_clock)) return true;
   }
   if (is_behind_barrier(warp, other_warp, other_clock)) return true;
+  if (other_warp == clocks.async_id && other_clock <= clocks.async_clock) return true;
   const KnowledgePtr& known = clocks.known[static_cast<std::size_t>(lane)];
   return known != nullptr && known->covers(other_warp, other_lane, other_clock);
 }
 
-inline void RaceDetector::check_against_write(const Cell& cell, const Warp& warp, int lane, u32 pc, bool is_write,
+bool RaceDetector::is_known(const Warp& warp, int lane, u32 other_warp, int other_lane, u32 other_clock) const {
+  return is_ordered(warp, lane, other_warp, other_lane, other_clock);
+}
+
+/// False if the access races with the cell's last write.
+inline bool RaceDetector::check_against_write(const Cell& cell, const Warp& warp, int lane, u32 pc, bool is_write,
                                               bool is_atomic, const Place& place) {
   const LastWrite& write = cell.write;
-  if ((write.flags & kIsWritten) == 0 || (is_atomic && (write.flags & kIsAtomic) != 0)) return;
-  if ((write.flags & kIsAsynchronous) == 0 && is_ordered(warp, lane, write.warp, write.lane, write.clock)) return;
+  if ((write.flags & kIsWritten) == 0 || (is_atomic && (write.flags & kIsAtomic) != 0)) return true;
+  if ((write.flags & kIsAsynchronous) == 0 && is_ordered(warp, lane, write.warp, write.lane, write.clock)) return true;
   found(warp, lane, pc, is_write, write.warp, write.lane, write.pc, true, place);
+  return false;
 }
 
 void RaceDetector::access(Cell* cells, u64 offset, int n_bytes, const Warp& warp, int lane, u32 pc, bool is_write,
@@ -168,6 +177,58 @@ void RaceDetector::land(Cell* cells, u64 offset, int n_bytes, const Warp& warp, 
   }
 }
 
+template <class Body>
+void RaceDetector::for_each_cell(Cell* cells, u64 offset, int n_bytes, Body body) {
+  const u64 end = offset + static_cast<u64>(n_bytes);
+  for (u64 word = offset / 4; word * 4 < end; ++word) {
+    Cell& cell = cells[word];
+    if (cell.launch != launch_) {
+      cell = {};
+      cell.launch = launch_;
+    }
+    if (cell.split == 0) {
+      body(cell);
+    } else {
+      for (Cell& of_byte : split_[cell.split - 1]) body(of_byte);
+    }
+  }
+}
+
+bool RaceDetector::begin_asynchronous_read(Cell* cells, u64 offset, int n_bytes, const Warp& warp, int lane, u32 pc,
+                                           const Place& place) {
+  bool is_good = true;
+  for_each_cell(cells, offset, n_bytes, [&](Cell& cell) {
+    is_good = check_against_write(cell, warp, lane, pc, false, false, place) && is_good;
+  });
+  return is_good;
+}
+
+void RaceDetector::end_asynchronous_read(Cell* cells, u64 offset, int n_bytes, const Warp& warp, u32 pc) {
+  const Readers mine{warp.clocks.async_id, warp.clocks.async_clock, 1, pc};
+  // What a barrier has ordered, or this warp's own earlier wait, races with no write that this read does not race with.
+  const auto is_covered = [&](const Readers& other) {
+    return other.warp == mine.warp || is_behind_barrier(warp, other.warp, other.clock);
+  };
+  for_each_cell(cells, offset, n_bytes, [&](Cell& cell) {
+    if (cell.n_readers == 0 || is_covered(cell.readers)) {
+      cell.readers = mine;
+      cell.n_readers = 1;
+      return;
+    }
+    if (cell.more == 0) {
+      more_.emplace_back();
+      cell.more = static_cast<u32>(more_.size());
+    }
+    auto& more = more_[cell.more - 1];
+    const auto covered = std::find_if(more.begin(), more.end(), is_covered);
+    if (covered != more.end()) {
+      *covered = mine;
+    } else if (more.size() + 1 < kMostReaders) {
+      more.push_back(mine);
+    }
+  });
+}
+
 void RaceDetector::found(const Warp& warp, int lane, u32 pc, bool is_write, u32 other_warp, int other_lane,
                          u32 other_pc, bool other_is_write, const Place& place) {
   if (!reported_.insert({pc, other_pc, is_write, other_is_write}).second) return;
@@ -203,6 +264,7 @@ void RaceDetector::block_barrier(Block& block) {
     clocks.full_sync = clocks.clock;
     clocks.rows.reset();
     ++clocks.clock;
+    if (clocks.async_id != 0) block.clocks.at_barrier[block.warps.size() + i] = clocks.async_clock;
   }
 }
 

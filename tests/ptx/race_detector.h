@@ -34,6 +34,14 @@ class RaceDetector {
   /// The asynchronous writes of this lane to these bytes have become ordinary ones of its present clock.
   void land(Cell* cells, u64 offset, int n_bytes, const Warp& warp, int lane);
 
+  /// A read by wgmma that begins: false, and reported, if it races with the last write. Not remembered: it goes on.
+  bool begin_asynchronous_read(Cell* cells, u64 offset, int n_bytes, const Warp& warp, int lane, u32 pc,
+                               const Place& place);
+  /// The warp has waited for that read, at its present asynchronous clock: its lanes know that it is over.
+  void end_asynchronous_read(Cell* cells, u64 offset, int n_bytes, const Warp& warp, u32 pc);
+  /// Whether what the other lane did up to this clock happened before the lane's next access.
+  bool is_known(const Warp& warp, int lane, u32 other_warp, int other_lane, u32 other_clock) const;
+
   // What orders accesses.
   void synchronise(Warp& warp, u32 mask);
   void block_barrier(Block& block);
@@ -48,8 +56,10 @@ class RaceDetector {
   bool is_ordered(const Warp& warp, int lane, u32 other_warp, int other_lane, u32 other_clock) const;
   void check_read(Cell& cell, const Warp& warp, int lane, u32 pc, bool is_atomic, const Place& place);
   void check_write(Cell& cell, const Warp& warp, int lane, u32 pc, u8 flags, const Place& place);
-  void check_against_write(const Cell& cell, const Warp& warp, int lane, u32 pc, bool is_write, bool is_atomic,
+  bool check_against_write(const Cell& cell, const Warp& warp, int lane, u32 pc, bool is_write, bool is_atomic,
                            const Place& place);
+  template <class Body>
+  void for_each_cell(Cell* cells, u64 offset, int n_bytes, Body body);  ///< whole words
   void split(Cell& cell);
   void found(const Warp& warp, int lane, u32 pc, bool is_write, u32 other_warp, int other_lane, u32 other_pc,
              bool other_is_write, const Place& place);

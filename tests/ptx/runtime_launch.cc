@@ -74,7 +74,7 @@ extern "C" {
 
 void** __cudaRegisterFatBinary(void* wrapper) {
   const Call call;
-  auto module = std::make_unique<Module>("");
+  auto module = std::make_unique<Module>(std::vector<std::string>{""});
   try {
     module = std::make_unique<Module>(ptx_of_fat_binary(wrapper));
   } catch (const std::exception& why) {

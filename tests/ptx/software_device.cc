@@ -173,7 +173,7 @@ struct LoadedModule::State {
 };
 
 LoadedModule::LoadedModule(std::string ptx) : state_(std::make_unique<State>()) {
-  machine().modules.push_back(std::make_unique<Module>(std::move(ptx)));
+  machine().modules.push_back(std::make_unique<Module>(std::vector{std::move(ptx)}));
   state_->module = machine().modules.back().get();
 }
 

@@ -18,7 +18,7 @@ struct Options {
   bool perturb_mma = false;     ///< add an error within the bound to every floating point result of mma
   bool split_warps = true;      ///< with a seed: run the lanes of a warp apart between synchronisations
   bool count_memory = true;     ///< count sectors and bank conflicts
-  int compute_capability = 80;  ///< 80, 86 or 90: decides the limits of shared memory and of threads
+  int compute_capability = 80;  ///< 80, 86 or 90: decides the limits of shared memory and of threads, and which PTX
   int n_sms = 4;
   int n_devices = 1;
   int resident_blocks = 4;  ///< blocks that run at once, at first; more join when none of them comes to an end

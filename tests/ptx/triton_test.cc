@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <regex>
 #include <sstream>
 
 #include "tests/ptx/device_array.h"
@@ -28,9 +29,13 @@ std::string read(const std::string& name) {
   return text.str();
 }
 
+/// A change of a kernel's text.
+using Edit = std::string (*)(const std::string& ptx);
+std::string unchanged(const std::string& ptx) { return ptx; }
+
 class TritonKernel {
  public:
-  explicit TritonKernel(const std::string& name) : module_(read(name + ".ptx")) {
+  explicit TritonKernel(const std::string& name, Edit edit = unchanged) : module_(edit(read(name + ".ptx"))) {
     std::stringstream(read(name + ".txt")) >> kernel_ >> shared_bytes_ >> n_warps_;
   }
   bool launch(LoadedModule::Dim grid, std::vector<const void*> arguments) {
@@ -67,12 +72,12 @@ T element(int value) {
 /// A product of a [n_rows, depth] and b, [n_columns, depth] or with `by_rows` [depth, n_columns].
 template <class T, class Sum>
 void check_matmul(const std::string& name, T (*element_of)(int), int most, bool by_rows, i32 n_rows, i32 n_columns,
-                  i32 depth, bool perturb = false) {
+                  i32 depth, bool perturb = false, Edit edit = unchanged) {
   for (u64 seed : kSeeds) {
     Options options = with_seed(seed);
     options.perturb_mma = perturb;
     configure(options);
-    TritonKernel kernel(name);
+    TritonKernel kernel(name, edit);
     Random random(seed + 17);
     const i32 a_stride = depth + 16, b_stride = (by_rows ? (n_columns + 15) / 16 * 16 : depth) + 16,
               c_stride = (n_columns + 15) / 16 * 16;
@@ -138,6 +143,39 @@ TEST(Triton, Int8Matmul) {
 TEST(Triton, APerturbedMatmulStaysNearTheSum) {
   check_matmul<u16, float>(
       "matmul_bf16", [](int value) { return bfloat_bits(value); }, 16, false, 70, 45, 80, true);
+}
+
+/// Triton puts no proxy fence between cp.async and wgmma: here stands one behind each wait for copies.
+std::string with_proxy_fences(const std::string& ptx) {
+  return std::regex_replace(ptx, std::regex("(cp\\.async\\.wait_group\\s+\\d+;)"), "$1 fence.proxy.async.shared::cta;");
+}
+
+TEST(Triton, Bf16MatmulByWgmma) {
+  const auto bf16 = [](int value) { return bfloat_bits(value); };
+  check_matmul<u16, float>("wgmma_bf16", bf16, 16, false, 70, 45, 80, false, with_proxy_fences);
+  check_matmul<u16, float>("wgmma_bf16", bf16, 16, false, 64, 32, 32, false, with_proxy_fences);
+  check_matmul<u16, float>("wgmma_bf16", bf16, 16, false, 130, 33, 256, false, with_proxy_fences);
+}
+
+TEST(Triton, Tf32MatmulByWgmma) {
+  check_matmul<float, float>("wgmma_tf32", element<float>, 16, false, 70, 45, 80, false, with_proxy_fences);
+}
+
+TEST(Triton, Int8MatmulByWgmma) {
+  check_matmul<i8, i32>("wgmma_int8", element<i8>, 127, false, 65, 33, 176, false, with_proxy_fences);
+}
+
+TEST(Triton, WithoutProxyFencesAWgmmaIsRefused) {
+  for (u64 seed : kSeeds) {
+    configure(with_seed(seed));
+    TritonKernel kernel("wgmma_bf16");
+    const i32 n_rows = 64, n_columns = 32, depth = 64, stride = 64;
+    const DeviceArray<u16> a(std::vector<u16>(64 * 64, 0)), b(std::vector<u16>(32 * 64, 0));
+    const DeviceArray<float> c(std::vector<float>(64 * 64, 0));
+    EXPECT_FALSE(kernel.launch(
+        {1}, {a.argument(), b.argument(), c.argument(), &n_rows, &n_columns, &depth, &stride, &stride, &stride}));
+    EXPECT_NE(describe(take_faults()).find("no fence.proxy.async"), std::string::npos) << "seed " << seed;
+  }
 }
 
 TEST(Triton, Softmax) {

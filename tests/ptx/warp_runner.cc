@@ -127,6 +127,7 @@ void exit_lanes(Warp& warp, u32 lanes) {
   for (Group& group : warp.groups)
     if (group.state == Group::State::kAtWarpSync) group.state = Group::State::kReady;
   lanes_have_exited(warp);
+  if (warp.block->n_live_threads == 0) check_warp_groups(*warp.block);
 }
 
 }  // namespace
@@ -157,6 +158,7 @@ void run_warp(Warp& warp, u64 budget) {
     ++launch.n_executed;
     u32 active = warp.mask;
     if (instruction.is_guarded) active &= warp.predicate(instruction.guard);
+    if (instruction.wgmma_role == WgmmaRole::kTouches && active != 0) touch_wgmma_registers(warp, instruction);
     switch (instruction.flow) {
       case Flow::kPlain:
         if (active != 0) instruction.execute(warp, instruction, active);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the PTX that Triton makes of a few kernels for sm_80: an oracle that shares no author with our kernels.
+"""Writes the PTX that Triton makes of a few kernels for sm_80 and sm_90: an oracle that shares no author with our kernels.
 
 usage: make_ptx.py [FOLDER]        (with a Python that has triton; no GPU is needed)
 
@@ -68,10 +68,13 @@ def matmul_source(element, total, by_rows):
 def sources():
     for name, element, total, by_rows in (("matmul_bf16", "bf16", tl.float32, False), ("matmul_fp16", "fp16", tl.float32, True),
                                           ("matmul_tf32", "fp32", tl.float32, False), ("matmul_int8", "i8", tl.int32, False)):
-        yield name, matmul_source(element, total, by_rows), {"num_warps": 4, "num_stages": 3}
-    yield "softmax", ASTSource(softmax, signature={"x": "*fp32", "y": "*fp32", "n_columns": "i32", "stride": "i32", "WIDTH": "constexpr"},
+        yield name, 80, matmul_source(element, total, by_rows), {"num_warps": 4, "num_stages": 3}
+    # For Hopper the same products become wgmma: with rows of 64, 128 and 32 bytes, each in the swizzle of its width.
+    for name, element, total in (("wgmma_bf16", "bf16", tl.float32), ("wgmma_tf32", "fp32", tl.float32), ("wgmma_int8", "i8", tl.int32)):
+        yield name, 90, matmul_source(element, total, False), {"num_warps": 4, "num_stages": 3}
+    yield "softmax", 80, ASTSource(softmax, signature={"x": "*fp32", "y": "*fp32", "n_columns": "i32", "stride": "i32", "WIDTH": "constexpr"},
                                constexprs={"WIDTH": 256}), {"num_warps": 4}
-    yield "atomic_sum", ASTSource(atomic_sum, signature={"x": "*i32", "total": "*i32", "largest": "*i32", "n": "i32",
+    yield "atomic_sum", 80, ASTSource(atomic_sum, signature={"x": "*i32", "total": "*i32", "largest": "*i32", "n": "i32",
                                                          "WIDTH": "constexpr"}, constexprs={"WIDTH": 512}), {"num_warps": 4}
 
 
@@ -84,8 +87,8 @@ def readable(ptx):
 
 
 def make(folder):
-    for name, source, options in sources():
-        kernel = triton.compile(source, target=GPUTarget("cuda", 80, 32), options=options)
+    for name, capability, source, options in sources():
+        kernel = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
         (folder / f"{name}.ptx").write_text(readable(kernel.asm["ptx"]))
         (folder / f"{name}.txt").write_text(f"{kernel.metadata.name} {kernel.metadata.shared} {kernel.metadata.num_warps}\n")
 
