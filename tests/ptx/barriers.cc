@@ -10,12 +10,13 @@ namespace {
 /// Instruction::operands of a barrier: [0] id, [1] thread count or sink, [2] predicate of a reduction, [3] destination.
 void release(Block& block, Barrier& barrier) {
   RaceDetector* races = block.launch->races;
-  const bool is_whole = barrier.expected == 0 || barrier.n_arrived == block.n_live_threads;
+  ++block.launch->n_changes;
+  const bool is_whole = (barrier.expected == 0 || barrier.n_arrived == block.n_live_threads) && !barrier.has_passers;
   if (races != nullptr) {
     if (is_whole) {
       races->block_barrier(block);
     } else {
-      races->partial_barrier(block, barrier.arrived);
+      races->partial_barrier(barrier.arrived, barrier.of_passers);
     }
   }
   for (const auto& [warp, lanes] : barrier.arrived) {
@@ -76,7 +77,12 @@ void arrive_at_barrier(Warp& warp, const Instruction& instruction, u32 pc) {
   barrier.n_arrived += static_cast<u32>(std::popcount(here));
   // A partial warp counts as a whole one where threads are counted by the warp.
   if (expected != 0 && is_aligned) barrier.n_arrived += kLanes - static_cast<u32>(std::popcount(here));
-  barrier.arrived.emplace_back(&warp, here);
+  if (instruction.option == kBarrierArrive) {
+    barrier.has_passers = true;
+    if (RaceDetector* races = block.launch->races; races != nullptr) races->publish(warp, here, barrier.of_passers);
+  } else {
+    barrier.arrived.emplace_back(&warp, here);
+  }
   if (instruction.option >= kBarrierRedPopc && instruction.option <= kBarrierRedOr)
     barrier.reduced_count += static_cast<u32>(std::popcount(warp.predicate(instruction.operands[2]) & here));
   for (Group& group : warp.groups) {

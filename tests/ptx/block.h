@@ -32,6 +32,7 @@ struct Group {
   State state = State::kReady;
   u32 members = 0;           ///< kAtWarpSync: the lanes that must come
   bool has_arrived = false;  ///< kAtBarrier: counted already
+  bool in_vain = false;      ///< its last instruction tested an mbarrier without success
 };
 
 /// One cp.async that has not been waited for.
@@ -61,6 +62,10 @@ struct Warp {
   std::vector<AsyncCopy> copies;
   std::array<u32, kLanes> n_committed{};
   std::unique_ptr<WgmmaOfWarp> wgmma;  ///< where the kernel has wgmma
+  bool in_vain = false;                ///< the last test of an mbarrier had no success
+  u32 vain_pc = 0;                     ///< where it stands
+  u64 n_vain_turns = 0;                ///< that ended so, since the launch's n_changes was vain_since
+  u64 vain_since = 0;
   Allocation* last_allocation = nullptr;
 
   template <class T>
@@ -82,9 +87,11 @@ struct Warp {
 
 struct Barrier {
   u32 n_arrived = 0;
-  u32 expected = 0;  ///< threads; 0: all live ones of the block
-  std::vector<std::pair<Warp*, u32>> arrived;
-  u32 reduced_count = 0;  ///< bar.red: lanes whose predicate held
+  u32 expected = 0;                            ///< threads; 0: all live ones of the block
+  std::vector<std::pair<Warp*, u32>> arrived;  ///< and wait
+  bool has_passers = false;                    ///< bar.arrive: threads that have gone on
+  Publication of_passers;                      ///< what they did before
+  u32 reduced_count = 0;                       ///< bar.red: lanes whose predicate held
 };
 
 struct Block {
@@ -114,6 +121,7 @@ struct Launch {
   Counters* counters = nullptr;
   std::vector<u64> executed, executed_lanes;  ///< by pc
   u64 n_executed = 0;
+  u64 n_changes = 0;  ///< of what other warps see: writes, barriers that let go, lanes that exit
 };
 
 /// Thrown by an instruction that a device would stop at; the launch ends with it.

@@ -56,6 +56,7 @@ void start_warp(Warp& warp, Block& block, u32 index, u32 n_threads) {
   warp.groups.clear();
   warp.copies.clear();
   warp.n_committed.fill(0);
+  warp.n_vain_turns = warp.vain_since = 0;
   warp.last_allocation = nullptr;
   warp.clocks.reset();
   warp.registers.assign(kernel.register_bytes + 64, 0xFF);  // a register that was never written holds no zero

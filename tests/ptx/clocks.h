@@ -21,6 +21,11 @@ struct Knowledge {
 };
 using KnowledgePtr = std::shared_ptr<const Knowledge>;
 
+/// What a thread hands on where it synchronises with others: see the arrays of WarpClocks.
+struct Publication {
+  KnowledgePtr known, fenced, pending;
+};
+
 /// What either of two knows; shares one of them where that is enough.
 KnowledgePtr merge(const KnowledgePtr& a, const KnowledgePtr& b);
 

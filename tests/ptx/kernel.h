@@ -34,7 +34,8 @@ enum class Flow : u8 {
   kIndexed,  ///< brx.idx
   kExit,
   kWarpSync,  ///< runs when all lanes of a mask are there: operand `mask_operand`, or the whole warp
-  kBarrier    ///< of the block
+  kBarrier,   ///< of the block
+  kTest       ///< of an mbarrier: lanes that test in vain let others run
 };
 
 /// What counters tell apart.

@@ -58,7 +58,8 @@ void execute_mbarrier(Warp& warp, const Instruction& instruction, u32 mask) {
   u64 addresses[kLanes];
   u8* data[kLanes];
   addresses_of(warp, instruction, instruction.operands[0], addresses);
-  const AccessKind kind = action == kInit ? AccessKind::kWrite : AccessKind::kReadWrite;
+  const bool tests = action == kTest || action == kTestParity;
+  const AccessKind kind = action == kInit ? AccessKind::kWrite : tests ? AccessKind::kRead : AccessKind::kReadWrite;
   reach(warp, instruction, mask, mask, instruction.space, addresses, {kind, 8, 8, action != kInit && action != kInval},
         data);
   const Operand& result = instruction.operands[1];
@@ -90,8 +91,11 @@ void execute_mbarrier(Warp& warp, const Instruction& instruction, u32 mask) {
     std::memcpy(data[lane], &bits, 8);
     if (result.width == 8) warp.at<u64>(result)[lane] = before;
   });
-  const bool tests = action == kTest || action == kTestParity;
-  if (tests) warp.set_predicate(result, done, mask);
+  if (tests) {
+    warp.in_vain = (done & mask) == 0;
+    warp.vain_pc = warp.pc;
+    warp.set_predicate(result, done, mask);
+  }
   if (tests) {
     order_memory(warp, instruction, mask & done, addresses, true, false);
   } else if (action >= kArrive) {
@@ -124,6 +128,7 @@ void decode_mbarrier(Decoder& d) {
   d.accept_type();
   instruction.option = static_cast<u8>(action);
   const bool tests = action == kTest || action == kTestParity;
+  if (tests) instruction.flow = Flow::kTest;
   instruction.acquires = tests && !relaxed;
   instruction.releases = !tests && action != kExpect && !relaxed;
   const bool has_result = d.text(0).kind != OperandText::Kind::kAddress;

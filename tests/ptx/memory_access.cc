@@ -204,7 +204,8 @@ void reach(Warp& warp, const Instruction& instruction, u32 mask, u32 raced, Spac
     case Space::kParam: reach_parameters(warp, mask, addresses, access, data); break;
     default: reach_global(warp, mask, raced, addresses, access, data); break;
   }
-  const Launch& launch = *warp.block->launch;
+  Launch& launch = *warp.block->launch;
+  if (access.kind != AccessKind::kRead && space != Space::kLocal) ++launch.n_changes;
   if (!launch.options->count_memory || launch.counters == nullptr) return;
   if (space == Space::kShared) count_shared_access(*launch.counters, mask, addresses, access);
   if (space == Space::kGlobal) count_global_access(*launch.counters, mask, addresses, access);

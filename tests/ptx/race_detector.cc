@@ -268,25 +268,27 @@ void RaceDetector::block_barrier(Block& block) {
   }
 }
 
-void RaceDetector::partial_barrier(Block& block, const std::vector<std::pair<Warp*, u32>>& lanes) {
-  KnowledgePtr known, fenced, pending;
-  for (const auto& [warp, mask] : lanes) {
-    for_each_lane(mask, [&](int lane) {
-      const auto l = static_cast<std::size_t>(lane);
-      known = merge(known, snapshot(warp->clocks, warp->id, block.clocks, lane));
-      fenced = merge(fenced, warp->clocks.fenced[l]);
-      pending = merge(pending, warp->clocks.pending[l]);
-    });
-  }
+void RaceDetector::publish(Warp& warp, u32 mask, Publication& to) {
+  for_each_lane(mask, [&](int lane) {
+    const auto l = static_cast<std::size_t>(lane);
+    to.known = merge(to.known, snapshot(warp.clocks, warp.id, warp.block->clocks, lane));
+    to.fenced = merge(to.fenced, warp.clocks.fenced[l]);
+    to.pending = merge(to.pending, warp.clocks.pending[l]);
+  });
+  ++warp.clocks.clock;
+}
+
+void RaceDetector::partial_barrier(const std::vector<std::pair<Warp*, u32>>& lanes, const Publication& of_passers) {
+  Publication all = of_passers;
+  for (const auto& [warp, mask] : lanes) publish(*warp, mask, all);
   for (const auto& [warp, mask] : lanes) {
     for_each_lane(mask, [&, warp = warp](int lane) {
       const auto l = static_cast<std::size_t>(lane);
-      warp->clocks.known[l] = known;
-      warp->clocks.fenced[l] = fenced;
-      warp->clocks.pending[l] = pending;
+      warp->clocks.known[l] = all.known;
+      warp->clocks.fenced[l] = all.fenced;
+      warp->clocks.pending[l] = all.pending;
     });
     warp->clocks.has_knowledge = true;
-    ++warp->clocks.clock;
   }
 }
 

@@ -45,7 +45,10 @@ class RaceDetector {
   // What orders accesses.
   void synchronise(Warp& warp, u32 mask);
   void block_barrier(Block& block);
-  void partial_barrier(Block& block, const std::vector<std::pair<Warp*, u32>>& lanes);
+  /// Lanes that waited at a barrier of a part of the block learn of each other, and of those that did not wait.
+  void partial_barrier(const std::vector<std::pair<Warp*, u32>>& lanes, const Publication& of_passers);
+  /// Adds what the lanes of a warp did until now to what others will learn.
+  void publish(Warp& warp, u32 mask, Publication& to);
   void fence(Warp& warp, u32 mask);
   struct Atomic {
     bool reads, writes, acquires, releases;

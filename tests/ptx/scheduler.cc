@@ -10,6 +10,7 @@
 namespace segue::ptx {
 namespace {
 
+constexpr u64 kVainTurns = 10'000;  // of a warp that tests mbarriers without success
 constexpr u64 kPatience = 200'000;  // warp instructions without an end of a block, before another joins
 
 class Scheduler {
@@ -41,6 +42,10 @@ class Scheduler {
       }
       if (!has_run && !any_can_run()) {
         describe_deadlock(block);
+        return false;
+      }
+      if (turn_ % kVainTurns == 0 && next_block_ == order_.size() && all_wait_in_vain()) {
+        describe_vain_wait(block);
         return false;
       }
       // Blocks that wait for others of the grid: hardware would hold more at once.
@@ -99,6 +104,25 @@ class Scheduler {
       for (const auto& warp : block->warps)
         if (can_run(*warp)) return true;
     return next_block_ < order_.size() && false;
+  }
+
+  /// Whether every warp that can run has but tested mbarriers for many turns, with no change by anyone.
+  bool all_wait_in_vain() const {
+    for (const auto& block : resident_)
+      for (const auto& warp : block->warps)
+        if (can_run(*warp) && (warp->vain_since != launch_.n_changes || warp->n_vain_turns < kVainTurns)) return false;
+    return true;
+  }
+
+  void describe_vain_wait(const Block& block) const {
+    std::string message = "every warp waits in vain: ";
+    int n_shown = 0;
+    for (const auto& warp : block.warps)
+      if (can_run(*warp) && n_shown++ < 6)
+        message += "warp " + std::to_string(warp->index) + " tests an mbarrier at " +
+                   launch_.kernel->place_of(warp->vain_pc) + "; ";
+    add_fault(FaultKind::kDeadlock, launch_.kernel->name,
+              message + describe_thread(*block.warps[0], -1) + " of " + launch_.kernel->name);
   }
 
   std::string place(const Block& block) const {

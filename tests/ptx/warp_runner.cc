@@ -122,12 +122,29 @@ bool gather(Warp& warp, const Instruction& instruction) {
 void exit_lanes(Warp& warp, u32 lanes) {
   warp.live &= ~lanes;
   warp.mask &= ~lanes;
+  ++warp.block->launch->n_changes;
   warp.block->n_live_threads -= static_cast<u32>(std::popcount(lanes));
   // Groups that waited for these lanes too look again.
   for (Group& group : warp.groups)
     if (group.state == Group::State::kAtWarpSync) group.state = Group::State::kReady;
   lanes_have_exited(warp);
   if (warp.block->n_live_threads == 0) check_warp_groups(*warp.block);
+}
+
+/// The running lanes have tested an mbarrier in vain: others of the warp go first, since it may be these that they wait
+/// for. False if there are none but such as tested in vain too: the turn ends.
+bool stand_aside(Warp& warp) {
+  const bool has_others = std::any_of(warp.groups.begin(), warp.groups.end(), [](const Group& group) {
+    return (group.state == Group::State::kReady || group.state == Group::State::kHeld) && !group.in_vain;
+  });
+  park(warp, Group::State::kHeld);
+  warp.groups.back().in_vain = true;
+  if (has_others) return choose(warp, false);
+  const u64 n_changes = warp.block->launch->n_changes;
+  if (warp.vain_since != n_changes) warp.n_vain_turns = 0;
+  warp.vain_since = n_changes;
+  ++warp.n_vain_turns;
+  return false;
 }
 
 }  // namespace
@@ -163,6 +180,14 @@ void run_warp(Warp& warp, u64 budget) {
       case Flow::kPlain:
         if (active != 0) instruction.execute(warp, instruction, active);
         ++warp.pc;
+        break;
+      case Flow::kTest:
+        warp.in_vain = false;
+        if (active != 0) instruction.execute(warp, instruction, active);
+        ++warp.pc;
+        if (!warp.in_vain) break;
+        if (!stand_aside(warp)) return;
+        meeting = next_meeting(warp);
         break;
       case Flow::kBranch: {
         if (active == warp.mask) {
