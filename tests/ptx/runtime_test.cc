@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/ptx/device_array.h"
+#include "tests/ptx/device_code/architecture.h"
 #include "tests/ptx/device_code/misuse.h"
 #include "tests/ptx/software_device.h"
 
@@ -94,6 +95,18 @@ TEST_F(Runtime, AFailedAssertion) {
   EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
   assert_positive(0, nullptr);
   EXPECT_THAT(only_fault(cudaErrorAssert).message, testing::HasSubstr("value > 0"));
+}
+
+TEST_F(Runtime, ADeviceTakesThePtxThatSuitsIt) {
+  for (const auto& [capability, taken] :
+       {std::pair{80, 80}, std::pair{86, 80}, std::pair{90, 901}, std::pair{80, 80}}) {
+    Options options;
+    options.compute_capability = capability;
+    start(options);
+    const DeviceArray<int> architecture(std::vector{0});
+    write_architecture(architecture.data());
+    EXPECT_EQ(architecture.values()[0], taken) << capability;
+  }
 }
 
 TEST_F(Runtime, SharedMemoryBeyondTheLimits) {

@@ -33,6 +33,11 @@ std::string read(const std::string& name) {
 using Edit = std::string (*)(const std::string& ptx);
 std::string unchanged(const std::string& ptx) { return ptx; }
 
+/// Triton puts no proxy fence between cp.async and wgmma: here stands one behind each wait for copies.
+std::string with_proxy_fences(const std::string& ptx) {
+  return std::regex_replace(ptx, std::regex("(cp\\.async\\.wait_group\\s+\\d+;)"), "$1 fence.proxy.async.shared::cta;");
+}
+
 class TritonKernel {
  public:
   explicit TritonKernel(const std::string& name, Edit edit = unchanged) : module_(edit(read(name + ".ptx"))) {
@@ -143,11 +148,8 @@ TEST(Triton, Int8Matmul) {
 TEST(Triton, APerturbedMatmulStaysNearTheSum) {
   check_matmul<u16, float>(
       "matmul_bf16", [](int value) { return bfloat_bits(value); }, 16, false, 70, 45, 80, true);
-}
-
-/// Triton puts no proxy fence between cp.async and wgmma: here stands one behind each wait for copies.
-std::string with_proxy_fences(const std::string& ptx) {
-  return std::regex_replace(ptx, std::regex("(cp\\.async\\.wait_group\\s+\\d+;)"), "$1 fence.proxy.async.shared::cta;");
+  check_matmul<u16, float>(
+      "wgmma_bf16", [](int value) { return bfloat_bits(value); }, 16, false, 70, 45, 80, true, with_proxy_fences);
 }
 
 TEST(Triton, Bf16MatmulByWgmma) {
