@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
-#include <regex>
 #include <sstream>
 
 #include "tests/ptx/device_array.h"
@@ -35,7 +34,11 @@ std::string unchanged(const std::string& ptx) { return ptx; }
 
 /// Triton puts no proxy fence between cp.async and wgmma: here stands one behind each wait for copies.
 std::string with_proxy_fences(const std::string& ptx) {
-  return std::regex_replace(ptx, std::regex("(cp\\.async\\.wait_group\\s+\\d+;)"), "$1 fence.proxy.async.shared::cta;");
+  std::string text = ptx;
+  for (std::size_t at = text.find("cp.async.wait_group"); at != std::string::npos;
+       at = text.find("cp.async.wait_group", at + 1))
+    text.insert(text.find(';', at) + 1, " fence.proxy.async.shared::cta;");
+  return text;
 }
 
 class TritonKernel {
