@@ -163,7 +163,7 @@ void addresses_of(const Warp& warp, const Instruction& instruction, const Operan
     for (int lane = 0; lane < kLanes; ++lane) addresses[lane] = from[lane] + offset;
   } else {
     const u32* from = warp.at<u32>(base);
-    for (int lane = 0; lane < kLanes; ++lane) addresses[lane] = static_cast<u64>(from[lane]) + offset;
+    for (int lane = 0; lane < kLanes; ++lane) addresses[lane] = static_cast<u32>(from[lane] + offset);
   }
 }
 

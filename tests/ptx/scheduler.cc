@@ -79,7 +79,8 @@ class Scheduler {
   /// False when every warp of the block waits.
   bool run_some_warp(Block& block) {
     const std::size_t n = block.warps.size();
-    const std::size_t first = launch_.options->seed == 0 ? turn_ : random_.below(n);
+    // By the rounds over blocks: with the turns, a block whose turns are all even would never begin with an odd warp.
+    const std::size_t first = launch_.options->seed == 0 ? turn_ / resident_.size() : random_.below(n);
     for (std::size_t i = 0; i < n; ++i) {
       Warp& warp = *block.warps[(first + i) % n];
       if (!can_run(warp)) continue;
