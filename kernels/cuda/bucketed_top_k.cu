@@ -72,7 +72,7 @@ std::optional<BucketedPlan> plan_bucketed(std::int64_t n_queries, const CudaItem
   plan.form = facts.wgmma ? ScanForm::kWgmma : ScanForm::kMma;
   plan.n_queries = n_queries;
   plan.row_bytes = items.row_bytes;
-  plan.block_queries = scan_block_queries(n_queries, items.row_bytes, facts.shared_bytes);
+  plan.block_queries = scan_block_queries(plan.form, n_queries, items.row_bytes, facts.shared_bytes);
   if (plan.block_queries == 0) return std::nullopt;
   const std::int64_t n_query_blocks = (n_queries + plan.block_queries - 1) / plan.block_queries;
   plan.n_padded = n_query_blocks * plan.block_queries;
@@ -142,7 +142,7 @@ void search(const BucketedPlan& plan, MatrixView<const float> queries, const Ite
   best.tile_multiplier = multiplier_for(plan.n_tiles);
   scan(best, on);
   const MatrixView<const float> maxima{work.maxima, plan.n_queries, plan.n_buckets};
-  choose_thresholds(maxima, excluded, k, 1, work.queries.thresholds, work.queries.bounds, on);
+  choose_thresholds(maxima, excluded, k, 1, work.queries.thresholds, work.queries.bounds, work.queries.counts, on);
   collect_best_kernel<<<static_cast<unsigned>(plan.n_queries), kThreads, 0, on>>>(
       maxima, work.best_rows, work.queries.thresholds, plan.capacity, work.queries.counts, work.queries.items);
   SEGUE_CUDA_CHECK(cudaGetLastError());

@@ -61,9 +61,9 @@ constexpr bool kBuiltForHopper = true;
 constexpr bool kBuiltForHopper = false;
 #endif
 
-bool asked_for_wgmma() {
+bool refused_wgmma() {
   const char* value = std::getenv("SEGUE_CUDA_WGMMA");  // NOLINT(concurrency-mt-unsafe): nothing here sets it
-  return value != nullptr && std::string(value) == "1";
+  return value != nullptr && std::string(value) == "0";
 }
 
 }  // namespace
@@ -80,7 +80,7 @@ DeviceFacts facts_of_current_device() {
   SEGUE_CUDA_CHECK(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device));
   SEGUE_CUDA_CHECK(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device));
   return {n_processors, static_cast<std::size_t>(shared_bytes),
-          kBuiltForHopper && major == 9 && minor == 0 && asked_for_wgmma()};
+          kBuiltForHopper && major == 9 && minor == 0 && !refused_wgmma()};
 }
 
 }  // namespace cuda

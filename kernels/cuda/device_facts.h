@@ -11,7 +11,7 @@ struct DeviceFacts {
   bool wgmma = false;            ///< scan by Hopper's instructions
 };
 
-/// wgmma: on a device of compute capability 9.0, in a build for sm_90a, where the environment has SEGUE_CUDA_WGMMA=1.
+/// wgmma: on a device of compute capability 9.0, in a build for sm_90a, unless the environment has SEGUE_CUDA_WGMMA=0.
 DeviceFacts facts_of_current_device();
 
 }  // namespace segue::kernels::cuda

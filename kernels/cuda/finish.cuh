@@ -9,16 +9,18 @@
 namespace segue::kernels::cuda {
 
 /// How many of a sample of every `step`-th item must lie above a threshold, for `k` of all items to lie above it too
-/// but with a chance of 6e-5. The best 16 r or so of all items then do.
+/// but with a chance of 2e-8: those in the sample are k / step by Poisson. The best step times as many of all items
+/// then do.
 SEGUE_HOST_DEVICE inline std::int64_t sample_rank(std::int64_t k, std::int64_t step) {
   const double expected = static_cast<double>(k) / static_cast<double>(step);
-  return static_cast<std::int64_t>(ceil(expected + 5 * sqrt(expected) + 1));
+  return static_cast<std::int64_t>(ceil(expected + 5.6 * sqrt(expected) + 4.5));
 }
 
-/// For each query the sample_rank()-th best of its maxima, of so many items as it has excluded more: thresholds, [n],
-/// as it is, and in bounds less what the scan's arithmetic may round off. -inf where there are not so many.
+/// For each query what the sample_rank()-th best of its maxima reaches and the next does not, of so many items as it
+/// has excluded more: thresholds, [n], as it is, and in bounds less what the scan's arithmetic may round off. -inf
+/// where there are not so many. Counts, [n], become 0.
 void choose_thresholds(MatrixView<const float> maxima, const ItemLists& excluded, std::int64_t k, std::int64_t step,
-                       float* thresholds, QueryBound* bounds, cudaStream_t stream);
+                       float* thresholds, QueryBound* bounds, std::int32_t* counts, cudaStream_t stream);
 
 /// What a scan left of a batch of queries.
 struct Candidates {
@@ -60,7 +62,7 @@ struct Nomination {
   std::int64_t row_bytes, capacity;
 };
 
-/// Shared memory of a block of finish().
+/// Shared memory of a block of finish(). ptxas may read 16 bytes of a query where a lane needs 4.
 std::size_t finish_shared_bytes(std::int64_t capacity, std::int64_t dim);
 
 /// Scores the candidates by the definition and writes the best k of each query.

@@ -127,12 +127,10 @@ void search(const IvfPlan& plan, MatrixView<const float> queries, const ItemMatr
     ivf_scan(sample, on);
   }
   choose_thresholds({work.maxima, plan.n_queries, plan.n_buckets}, excluded, plan.k, kSampleStep, nomination.thresholds,
-                    nomination.bounds, on);
+                    nomination.bounds, nomination.counts, on);
   all.counts = nomination.counts;
   all.candidates = nomination.items;
   all.capacity = plan.capacity;
-  SEGUE_CUDA_CHECK(
-      cudaMemsetAsync(nomination.counts, 0, static_cast<std::size_t>(plan.n_queries) * sizeof(std::int32_t), on));
   ivf_scan(all, on);
   finish(queries, items, excluded, nomination.candidates(true), plan.k, scores, rows, nomination.unfinished, on);
   plain_ivf_top_k(queries, items, ivf, probes, excluded, nomination.unfinished, plan.k, scores, rows, on);

@@ -197,14 +197,14 @@ __global__ void __launch_bounds__(kThreads)
   bounds[q] = bound;
 }
 
-float unit_of(std::int64_t dim) { return static_cast<float>(kUnit * (2.0 * static_cast<double>(dim) + 64)); }
-
 }  // namespace
+
+float rounding_unit(std::int64_t dim) { return static_cast<float>(kUnit * (2.0 * static_cast<double>(dim) + 64)); }
 
 void nominate_queries(MatrixView<const float> queries, std::int64_t n_padded, DType nominators, bool exact,
                       std::int64_t row_bytes, void* rows, QueryBound* bounds, cudaStream_t stream) {
   nominate_queries_kernel<<<static_cast<unsigned>((n_padded + kWarps - 1) / kWarps), kThreads, 0, stream>>>(
-      queries, n_padded, nominators, exact, row_bytes, static_cast<char*>(rows), bounds, unit_of(queries.n_cols));
+      queries, n_padded, nominators, exact, row_bytes, static_cast<char*>(rows), bounds, rounding_unit(queries.n_cols));
   SEGUE_CUDA_CHECK(cudaGetLastError());
 }
 
@@ -217,7 +217,7 @@ void nominate_items(const ItemMatrix& items, const CudaItems& made, bool copies,
   const auto n_tiles = static_cast<unsigned>((vectors.n_rows + kCudaTileItems - 1) / kCudaTileItems);
   for_dtype(items.vectors.dtype, [&](auto dtype) {
     nominate_items_kernel<decltype(dtype)::value>
-        <<<n_tiles, kThreads, 0, stream>>>(vectors, items.bias, to, unit_of(items.vectors.n_cols));
+        <<<n_tiles, kThreads, 0, stream>>>(vectors, items.bias, to, rounding_unit(items.vectors.n_cols));
   });
   SEGUE_CUDA_CHECK(cudaGetLastError());
 }

@@ -18,6 +18,9 @@ struct QueryBound {
 
 inline constexpr float kNoBound = 1.152921504606846976e18F;  ///< 2^60: norms above could overflow a score
 
+/// Of the largest partial sum, what the sum of a score by tensor cores and by the definition may lose together.
+float rounding_unit(std::int64_t dim);
+
 /// Rounds `queries` to nominators, [n_padded, row_bytes] with zeros behind queries and dimensions, and makes their
 /// bounds, [n_padded].
 /// @param exact  the items are int8 themselves: int8 levels are the definition, and there is no error

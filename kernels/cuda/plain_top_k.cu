@@ -79,9 +79,9 @@ struct VectorScores {
       for (std::int64_t i = threadIdx.x; i < queries.n_cols; i += kThreads)
         levels[i] = static_cast<std::int8_t>(int8_level(values[i], scale));
       __syncthreads();
-      return {nullptr, levels, scale};
+      return {nullptr, levels, scale, true};
     } else {
-      return {values, nullptr, 0.0F};
+      return {values, nullptr, 0.0F, reinterpret_cast<std::uintptr_t>(values) % 16 == 0};
     }
   }
   __device__ float operator()(const ScoredQuery& query, std::int64_t, std::int64_t item) const {
@@ -129,7 +129,7 @@ __global__ void __launch_bounds__(kThreads)
                        MatrixView<std::int32_t> rows) {
   __shared__ SharedMemory shared;
   __shared__ unsigned largest;
-  extern __shared__ std::int8_t levels[];
+  extern __shared__ __align__(16) std::int8_t levels[];
   const std::int64_t query = blockIdx.x;
   if (wanted != nullptr && wanted[query] == 0) return;
   const std::int64_t n_columns = scores.n_columns();

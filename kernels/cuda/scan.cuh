@@ -6,8 +6,6 @@
 
 namespace segue::kernels::cuda {
 
-inline constexpr std::int64_t kScanQueries[] = {16, 64, 128, 256};  ///< queries that a block can hold
-
 /// What is wanted of the scores.
 enum class ScanFor {
   kCandidates,  ///< the rows whose score may reach the query's threshold
@@ -15,21 +13,21 @@ enum class ScanFor {
   kBest,        ///< the best score of each bucket of all items, and its row
 };
 
-/// By which instructions. Groups of 16 and 64 queries are always scanned by mma.
+/// By which instructions.
 enum class ScanForm {
-  kMma,    ///< sm_80 and later
-  kWgmma,  ///< sm_90a
+  kMma,    ///< sm_80 and later; a block holds 16, 64 or 128 queries
+  kWgmma,  ///< sm_90a; a block holds 128 or 256 queries, or few, and then goes by mma
 };
 
 /// A scan of items by tensor cores: scores are made and looked at in registers, and never written.
 ///
-/// A block keeps kScanQueries of the queries in shared memory and lets tiles of kCudaTileItems items pass: those at
+/// A block keeps block_queries of the queries in shared memory and lets tiles of kCudaTileItems items pass: those at
 /// block, block + n_splits, ... of the rows first_row + i * row_step; for kBest of rows n_tiles apart.
 struct Scan {
   ScanFor what = ScanFor::kCandidates;
   ScanForm form = ScanForm::kMma;
   DType nominators = DType::kFloat32;
-  std::int64_t block_queries = 0;  ///< one of kScanQueries
+  std::int64_t block_queries = 0;  ///< one of scan_block_queries()
   std::int64_t n_queries = 0;
   const void* queries = nullptr;       ///< [n_queries up to a multiple of block_queries, row_bytes]
   const QueryBound* bounds = nullptr;  ///< of as many
@@ -40,9 +38,11 @@ struct Scan {
   const float* scales = nullptr;
   const float* bias = nullptr;
   const CudaTile* tiles = nullptr;
+  float unit = 0;  ///< of a threshold may be lost to rounding by the scan
   const std::uint32_t* allowed = nullptr;
   std::int64_t first_row = 0, row_step = 1;
-  std::int64_t n_tiles = 0;   ///< of kCudaTileItems such rows
+  std::int64_t n_rows = 0;    ///< there are so many such rows; scan() counts them
+  std::int64_t n_tiles = 0;   ///< of kCudaTileItems of them
   std::int64_t n_splits = 0;  ///< blocks that share the tiles of a group of queries
 
   // kCandidates
@@ -64,10 +64,11 @@ Scan scan_of(const ItemMatrix& items, ScanForm form, std::int64_t block_queries,
              const void* rows, const QueryBound* bounds);
 
 /// The queries that a block should hold for so many, by what shared memory has room for; 0: not even the fewest.
-std::int64_t scan_block_queries(std::int64_t n_queries, std::int64_t row_bytes, std::size_t shared_bytes);
+std::int64_t scan_block_queries(ScanForm form, std::int64_t n_queries, std::int64_t row_bytes,
+                                std::size_t shared_bytes);
 
 /// Shared memory of a block.
-std::size_t scan_shared_bytes(std::int64_t block_queries, std::int64_t row_bytes);
+std::size_t scan_shared_bytes(ScanForm form, std::int64_t block_queries, std::int64_t row_bytes);
 /// Buckets into which a block puts each of its tiles.
 std::int64_t scan_buckets_per_tile(ScanForm form, std::int64_t block_queries);
 /// Buckets of a query, of all splits.

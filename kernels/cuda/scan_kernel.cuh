@@ -1,364 +1,246 @@
 #pragma once
 
-// The kernel of scan.cuh, compiled once a dtype (scan_<dtype>.cu).
+// The kernels of scan.cuh, compiled once a dtype (scan_<dtype>.cu).
 //
-// Queries are the rows of mma's A and items those of B. 8 warps share the sums of a block's queries with 128 items.
-// Slices of 128 bytes of the items' rows pass through a ring of kStages in shared memory by cp.async; the queries' rows
-// lie there for good. Chunks of 16 bytes are permuted by the row (chunk ^ row % 8), so that neither cp.async nor
-// ldmatrix meets a bank twice; it is also what wgmma calls the 128-byte swizzle.
-//
-// Selection costs one comparison a score: a thread compares its sums of a query with one threshold, less the bound of
-// the tile, and only where a lane of the warp has a hit is it asked which. Hits are rare. They wait in shared memory
-// until there are many, since an atomic on global memory would hold the warp for longer than the tile takes.
+// Queries are the rows of mma's A and items those of B. The queries' rows lie in shared memory for good; slices of 128
+// bytes of the items' rows pass through a ring of stages there, and sums are looked at where they were made, in
+// registers.
 
+#include "kernels/cuda/scan_look.cuh"
 #include "kernels/cuda/scan_mma.cuh"
+#include "kernels/cuda/scan_rows.cuh"
 #include "kernels/cuda/scan_shared.cuh"
 #include "kernels/cuda/scan_wgmma.cuh"
-#include "kernels/cuda/tensor_core.cuh"
-#include "kernels/sortable_key.h"
+#include "kernels/cuda/stage_barrier.cuh"
 
 namespace segue::kernels::cuda {
 
-/// @tparam Form  who holds which sum, and the instruction that adds to it: ScanByMma, ScanByWgmma
+/// The parts of a block's shared memory (scan_shared.cuh).
+template <class Form>
+struct ScanMemory {
+  __device__ ScanMemory(char* memory, std::int64_t row_bytes) {
+    constexpr ScanSizes kSizes = Form::kSizes;
+    stages = reinterpret_cast<ScanStage*>(memory);
+    query_rows = memory + kSizes.stages * sizeof(ScanStage);
+    facts = reinterpret_cast<TileFacts*>(query_rows + scan_slices(row_bytes) * (Form::kQueries * kSliceBytes));
+    hits = reinterpret_cast<WarpHits*>(facts + kSizes.facts);
+    bounds = reinterpret_cast<QueryBound*>(hits + kSizes.hit_warps);
+    filled = reinterpret_cast<std::uint64_t*>(bounds + Form::kQueries);
+    left = filled + kSizes.stages;
+  }
+  ScanStage* stages;
+  char* query_rows;
+  TileFacts* facts;
+  WarpHits* hits;
+  QueryBound* bounds;
+  std::uint64_t* filled;  ///< barriers: a stage's slice is there
+  std::uint64_t* left;    ///< and all are done with it
+};
+
+template <class Form>
+__device__ void load_queries(const Scan& scan, const ScanMemory<Form>& memory) {
+  constexpr int kChunks = kSliceBytes / 16;
+  const std::int64_t first_query = static_cast<std::int64_t>(blockIdx.y) * Form::kQueries;
+  const auto n_slices = static_cast<int>(scan_slices(scan.row_bytes));
+  const std::int64_t n_chunks = scan.row_bytes / 16;
+  for (int i = static_cast<int>(threadIdx.x); i < Form::kQueries * n_slices * kChunks; i += Form::kSizes.threads) {
+    const int chunk = i % (n_slices * kChunks);
+    const int query = i / (n_slices * kChunks);
+    int4 value = make_int4(0, 0, 0, 0);
+    if (chunk < n_chunks) {
+      const char* row = static_cast<const char*>(scan.queries) + (first_query + query) * scan.row_bytes;
+      value = *reinterpret_cast<const int4*>(row + chunk * 16);
+    }
+    char* slice = memory.query_rows + chunk / kChunks * (Form::kQueries * kSliceBytes);
+    *reinterpret_cast<int4*>(slice + swizzled(query, chunk % kChunks)) = value;
+  }
+  for (int i = static_cast<int>(threadIdx.x); i < Form::kQueries; i += Form::kSizes.threads)
+    memory.bounds[i] = scan.bounds[first_query + i];
+}
+
+/// Walks over the slices of a block's tiles in the order in which they pass through the ring.
+template <class Form>
+struct ScanPlace {
+  __device__ explicit ScanPlace(const Scan& scan)
+      : tile(static_cast<int>(blockIdx.x)), n_slices(static_cast<int>(scan_slices(scan.row_bytes))) {}
+  __device__ void next() {
+    if (++stage == Form::kSizes.stages) {
+      stage = 0;
+      round ^= 1;
+    }
+    if (++slice == n_slices) {
+      slice = 0;
+      tile += static_cast<int>(gridDim.x);
+      if (++facts == Form::kSizes.facts) facts = 0;
+    }
+  }
+  int tile, n_slices;
+  int slice = 0, stage = 0, facts = 0;
+  unsigned round = 0;  ///< of the ring, modulo 2
+};
+
+/// All warps load, multiply and look; other blocks on the multiprocessor work while these wait.
 template <class Form, ScanFor kFor>
-class ScanBlock {
-  using Sum = typename Form::Sum;
-  using Sums = typename Form::Sums;
-  static constexpr int kQueries = Form::kQueries;
-  static constexpr bool kIsInt8 = Form::kDType == DType::kInt8;
-  static constexpr bool kCollects = kFor == ScanFor::kCandidates;
-  static constexpr int kRowTiles = Form::kRowTiles;
-  static constexpr int kColTiles = Form::kColTiles;
+__device__ void scan_together(const Scan& scan, const ScanMemory<Form>& memory) {
+  constexpr int kStages = Form::kSizes.stages;
+  const auto thread = static_cast<int>(threadIdx.x);
+  const auto n_tiles = static_cast<int>(scan.n_tiles);
+  load_queries(scan, memory);
+  const ScanRows<kFor, Form::kDType == DType::kInt8, Form::kSizes.threads> rows(scan, thread);
+  ScanPlace<Form> loaded(scan);
+  const auto load_next = [&] {
+    if (loaded.tile < n_tiles) {
+      rows.load(loaded.tile, loaded.slice, memory.stages[loaded.stage], memory.facts[loaded.facts]);
+      loaded.next();
+    }
+    commit_copies();  // empty ones too, so that the count of groups tells which are there
+  };
+  for (int i = 0; i < kStages - 1; ++i) load_next();
+
+  ScanLook<Form, kFor> look(scan, thread, memory.bounds, memory.hits + thread / 32);
+  typename Form::Sums sums;
+  int stage = 0, facts = 0;
+  for (int tile = static_cast<int>(blockIdx.x); tile < n_tiles; tile += static_cast<int>(gridDim.x)) {
+    for (int slice = 0; slice < loaded.n_slices; ++slice) {
+      wait_for_copies<kStages - 2>();
+      __syncthreads();  // the oldest stage is there for all, and all have left the one that is loaded next
+      load_next();
+      if (slice == 0) look.begin(sums, memory.facts[facts]);
+      Form::multiply(sums, memory.query_rows + slice * (Form::kQueries * kSliceBytes), memory.stages[stage]);
+      stage = stage + 1 == kStages ? 0 : stage + 1;
+    }
+    look.look(sums, tile, memory.facts[facts]);
+    facts = facts + 1 == Form::kSizes.facts ? 0 : facts + 1;
+  }
+  look.end();
+}
+
+/// Four warps load; groups of four, each with 64 of the queries, go through the ring at their own pace, so that some
+/// multiply while others look.
+template <class Form, ScanFor kFor>
+class ScanApart {
+  static constexpr int kStages = Form::kSizes.stages;
+  static constexpr int kLookers = Form::kSizes.hit_warps * 32;
+  static constexpr int kLoaders = Form::kSizes.threads - kLookers;
+  static constexpr int kAhead = 2;  ///< slices that are under way before the first of them is waited for
 
  public:
-  __device__ ScanBlock(const Scan& scan, ScanStage* stages, char* query_rows, ScanShared& shared, QueryBound* bounds)
+  __device__ ScanApart(const Scan& scan, const ScanMemory<Form>& memory)
       : scan_(scan),
-        stages_(stages),
-        shared_(shared),
-        query_rows_(query_rows),
-        bounds_(bounds),
-        n_slices_(static_cast<int>(scan_slices(scan.row_bytes))),
-        first_query_(static_cast<std::int64_t>(blockIdx.y) * kQueries),
-        thread_(static_cast<int>(threadIdx.x)) {}
+        memory_(memory),
+        thread_(static_cast<int>(threadIdx.x)),
+        n_tiles_(static_cast<int>(scan.n_tiles)),
+        place_(scan) {}
 
   __device__ void run() {
-    load_queries();
-    if (thread_ == 0) shared_.n_hits = 0;
-    const int first_tile = static_cast<int>(blockIdx.x);
-    const int n_all = static_cast<int>(scan_.n_tiles);
-    Loader loader(*this, first_tile, n_all);
-    for (int i = 0; i < kStages - 1; ++i) loader.next();
-
-    Sums sums;
-    Best best;
-    if constexpr (!kCollects) best.clear();
-    bool many_hits = false;
-    int stage = 0, ring = 0, bucket = 0, n_in_bucket = 0;
-    for (int tile = first_tile; tile < n_all; tile += static_cast<int>(gridDim.x)) {
-      for (int slice = 0; slice < n_slices_; ++slice) {
-        wait_for_copies<kStages - 2>();
-        Form::publish();
-        // The oldest stage is there for all, and all have left the one that is loaded next.
-        if constexpr (!kCollects) {
-          __syncthreads();
-        } else if (__syncthreads_or(many_hits)) {
-          move_hits();
-          many_hits = false;
-        }
-        loader.next();
-        if (slice == 0) begin(sums, ring);
-        Form::multiply(sums, query_rows_ + slice * (kQueries * kSliceBytes), stages_[stage]);
-        stage = stage + 1 == kStages ? 0 : stage + 1;
+    if (thread_ == 0) {
+      for (int i = 0; i < kStages; ++i) {
+        make_barrier(memory_.filled + i, kLoaders);
+        make_barrier(memory_.left + i, kLookers / 32);
       }
-      if constexpr (kCollects) {
-        many_hits = collect(sums, tile);
-      } else {
-        raise(best, sums, tile, ring);
-        if (++n_in_bucket == scan_.tiles_per_bucket) {
-          write(best, bucket++);
-          n_in_bucket = 0;
-        }
-      }
-      ring = ring + 1 == kStages ? 0 : ring + 1;
     }
-    if constexpr (!kCollects) {
-      // All blocks write as many buckets; the last may have seen nothing.
-      const int n_buckets = static_cast<int>(scan_.n_buckets / (gridDim.x * Form::kItemWarps * 4));
-      while (bucket < n_buckets) write(best, bucket++);
+    load_queries(scan_, memory_);
+    publish_to_tensor_cores();
+    __syncthreads();
+    // The same for all lanes of a warp, and known to be.
+    const int group = __shfl_sync(0xFFFF'FFFFU, thread_ / 128, 0);
+    if (group * 128 >= kLookers) {
+      set_registers<Form::kLoaderRegisters, false>();
+      load();
     } else {
-      __syncthreads();
-      move_hits();
+      set_registers<Form::kLookerRegisters, true>();
+      multiply_and_look(group);
     }
   }
 
  private:
-  /// Asks for slice after slice of the tiles of this block.
-  class Loader {
-   public:
-    __device__ Loader(const ScanBlock& block, int first_tile, int n_tiles)
-        : block_(block), tile_(first_tile), n_tiles_(n_tiles) {}
-    __device__ void next() {
-      if (tile_ < n_tiles_) {
-        block_.load(tile_, slice_, stage_, ring_);
-        stage_ = stage_ + 1 == kStages ? 0 : stage_ + 1;
-        if (++slice_ == block_.n_slices_) {
-          slice_ = 0;
-          ring_ = ring_ + 1 == kStages ? 0 : ring_ + 1;
-          tile_ += static_cast<int>(gridDim.x);
-        }
-      }
-      commit_copies();  // empty ones too, so that the count of groups tells which are there
-    }
-
-   private:
-    const ScanBlock& block_;
-    int tile_;
-    const int n_tiles_;
-    int slice_ = 0, stage_ = 0, ring_ = 0;
-  };
-
-  __device__ std::int64_t row_at(int tile, int item) const {
-    if constexpr (kFor == ScanFor::kBest) {
-      // Rows far from each other, so that neighbours, which may be alike, are in different buckets: those of a tile are
-      // n_tiles apart, and lie in it in another order in each tile.
-      const std::uint32_t turn = static_cast<std::uint32_t>(tile) * 2654435761U >> 25;  // by Knuth's hash
-      const int slot = (item * 37 + static_cast<int>(turn)) % kTileItems;
-      return tile * scan_.tile_multiplier % scan_.n_tiles + slot * scan_.n_tiles;
-    } else {
-      return scan_.first_row + (static_cast<std::int64_t>(tile) * kTileItems + item) * scan_.row_step;
-    }
-  }
-
-  __device__ void load_queries() {
-    constexpr int kChunks = kSliceBytes / 16;
-    const std::int64_t n_chunks = scan_.row_bytes / 16;
-    for (int i = thread_; i < kQueries * n_slices_ * kChunks; i += kScanThreads) {
-      const int chunk = i % (n_slices_ * kChunks);
-      const int query = i / (n_slices_ * kChunks);
-      int4 value = make_int4(0, 0, 0, 0);
-      if (chunk < n_chunks) {
-        const char* row = static_cast<const char*>(scan_.queries) + (first_query_ + query) * scan_.row_bytes;
-        value = *reinterpret_cast<const int4*>(row + chunk * 16);
-      }
-      char* slice = query_rows_ + chunk / kChunks * (kQueries * kSliceBytes);
-      *reinterpret_cast<int4*>(slice + swizzled(query, chunk % kChunks)) = value;
-    }
-    for (int i = thread_; i < kQueries; i += kScanThreads) bounds_[i] = scan_.bounds[first_query_ + i];
-  }
-
-  __device__ void load(int tile, int slice, int stage, int ring) const {
-    constexpr int kChunks = kSliceBytes / 16;
-    constexpr int kRowsAtOnce = kScanThreads / kChunks;
-    const int chunk = thread_ % kChunks;
-    const std::int64_t at = static_cast<std::int64_t>(slice) * kSliceBytes + chunk * 16;
-    const std::uint32_t to = shared_address(stages_[stage].bytes);
-#pragma unroll
-    for (int i = 0; i < kTileItems / kRowsAtOnce; ++i) {
-      const int item = i * kRowsAtOnce + thread_ / kChunks;
-      const std::int64_t row = row_at(tile, item);
-      const bool exists = row < scan_.n_items && at < scan_.row_bytes;
-      const char* from = scan_.items + (exists ? row * scan_.row_bytes + at : 0);
-      copy_16_async(to + static_cast<std::uint32_t>(swizzled(item, chunk)), from, exists);
-    }
-    if (slice == 0) {
-      const int item = thread_ % kTileItems;
-      const std::int64_t row = row_at(tile, item);
-      const bool exists = row < scan_.n_items;
-      if (thread_ < kTileItems) {
-        if (scan_.bias != nullptr)
-          copy_4_async(shared_address(&shared_.bias[ring][item]), scan_.bias + (exists ? row : 0), exists);
-      } else if (kIsInt8 && !kCollects) {
-        copy_4_async(shared_address(&shared_.scales[ring][item]), scan_.scales + (exists ? row : 0), exists);
-      }
-    }
-  }
-
-  __device__ int item_of(int col_tile, int c) const { return Form::item_of(thread_, col_tile) + c % 2; }
-  __device__ int query_of(int row_tile, int half) const { return Form::query_of(thread_, row_tile) + half * 8; }
-
-  __device__ void begin(Sums& sums, int ring) const {
-#pragma unroll
-    for (int j = 0; j < kColTiles; ++j) {
-      Sum first[2] = {0, 0};
-      if (!kIsInt8 && scan_.bias != nullptr) {
-        first[0] = static_cast<Sum>(shared_.bias[ring][item_of(j, 0)]);
-        first[1] = static_cast<Sum>(shared_.bias[ring][item_of(j, 1)]);
-      }
-#pragma unroll
-      for (int i = 0; i < kRowTiles; ++i) {
-#pragma unroll
-        for (int c = 0; c < 4; ++c) sums[i][j][c] = first[c % 2];
-      }
-    }
-  }
-
-  /// What a sum must reach at least for the score of its item to reach the query's threshold.
-  __device__ Sum least_sum(const QueryBound& bound, const CudaTile& tile) const {
-    const float least =
-        bound.threshold - (bound.per_norm * tile.max_norm + bound.per_error * tile.max_error + tile.slack);
-    if constexpr (kIsInt8) {
-      // A score is at most sum * scale + max_bias, with the largest scale for a sum above zero and the least below.
-      constexpr float kRounding = 1e-5F;
-      const float of_sum = least - tile.max_bias - fabsf(tile.max_bias) * kRounding;
-      const float scale = bound.scale * (of_sum >= 0 ? tile.max_scale : tile.min_scale);
-      const float sum = of_sum / scale * (of_sum >= 0 ? 1 - kRounding : 1 + kRounding) - 1;
-      return sum > -2e9F ? static_cast<int>(fminf(sum, 2e9F)) : -2'147'483'647 - 1;  // of a NaN: any sum will do
-    } else {
-      return least;
-    }
-  }
-
-  /// Notes the hits of a tile; whether there are many by now.
-  __device__ bool collect(const Sums& sums, int tile) {
-    const CudaTile bounds = scan_.tiles[tile];
-    bool many = false;
-#pragma unroll
-    for (int i = 0; i < kRowTiles; ++i) {
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const Sum least = least_sum(bounds_[query_of(i, half)], bounds);
-        bool hit = false;
-#pragma unroll
-        for (int j = 0; j < kColTiles; ++j)
-          hit |= !(sums[i][j][2 * half] < least) | !(sums[i][j][2 * half + 1] < least);
-        if (!__any_sync(0xFFFF'FFFFU, hit)) continue;
-        std::uint32_t which = 0;
-#pragma unroll
-        for (int j = 0; j < kColTiles; ++j) {
-          which |= static_cast<std::uint32_t>(!(sums[i][j][2 * half] < least)) << (2 * j);
-          which |= static_cast<std::uint32_t>(!(sums[i][j][2 * half + 1] < least)) << (2 * j + 1);
-        }
-        many |= note(which, query_of(i, half), tile);
-      }
-    }
-    return many;
-  }
-
-  __device__ bool note(std::uint32_t which, int query, int tile) {
-    bool many = false;
-    while (which != 0) {
-      const int bit = __ffs(static_cast<int>(which)) - 1;
-      which &= which - 1;
-      const std::int64_t item = static_cast<std::int64_t>(tile) * kTileItems + item_of(bit / 2, bit % 2);
-      if (item >= scan_.n_items || first_query_ + query >= scan_.n_queries) continue;
-      if (!is_allowed(scan_.allowed, item)) continue;
-      const int at = atomicAdd(&shared_.n_hits, 1);
-      many |= at >= kManyHits;
-      if (at < kHits) {
-        shared_.hits[at] = static_cast<std::uint64_t>(query) << 32 | static_cast<std::uint32_t>(item);
+  __device__ void load() {
+    const ScanRows<kFor, Form::kDType == DType::kInt8, kLoaders> rows(scan_, thread_ - kLookers);
+    int filled = 0, n_ahead = 0;
+    const auto fill = [&] {
+      publish_to_tensor_cores();
+      arrive(memory_.filled + filled);
+      filled = filled + 1 == kStages ? 0 : filled + 1;
+    };
+    for (; place_.tile < n_tiles_; place_.next()) {
+      wait_for_round(memory_.left + place_.stage, place_.round ^ 1U);  // the one before; before the first none is
+      rows.load(place_.tile, place_.slice, memory_.stages[place_.stage], memory_.facts[place_.facts]);
+      commit_copies();
+      if (n_ahead < kAhead) {
+        ++n_ahead;
       } else {
-        hand_over(query, static_cast<std::int32_t>(item));
+        wait_for_copies<kAhead>();
+        fill();
       }
     }
-    return many;
+    wait_for_copies<0>();
+    for (; n_ahead > 0; --n_ahead) fill();
   }
 
-  __device__ void hand_over(int query, std::int32_t item) const {
-    const std::int64_t q = first_query_ + query;
-    const int at = atomicAdd(&scan_.counts[q], 1);
-    if (at < scan_.capacity) scan_.candidates[q * scan_.capacity + at] = item;
-  }
-
-  /// Hands all hits over. After a barrier; ends on one.
-  __device__ void move_hits() {
-    const int n = shared_.n_hits < kHits ? shared_.n_hits : kHits;
-    for (int i = thread_; i < n; i += kScanThreads)
-      hand_over(static_cast<int>(shared_.hits[i] >> 32), static_cast<std::int32_t>(shared_.hits[i]));
-    __syncthreads();
-    if (thread_ == 0) shared_.n_hits = 0;
-    __syncthreads();
-  }
-
-  /// The best score of each of a thread's queries in its bucket, and whose it is.
-  struct Best {
-    __device__ void clear() {
-#pragma unroll
-      for (int i = 0; i < kRowTiles; ++i) {
-        scores[i][0] = scores[i][1] = kMaskedScore;
-        if constexpr (kFor == ScanFor::kBest) rows[i][0] = rows[i][1] = kNoItemRow;
+  __device__ void multiply_and_look(int group) {
+    const int warp = thread_ / 32;
+    ScanLook<Form, kFor> look(scan_, thread_, memory_.bounds, memory_.hits + warp);
+    typename Form::Sums sums;
+    while (place_.tile < n_tiles_) {
+      const int tile = place_.tile;
+      const TileFacts& facts = memory_.facts[place_.facts];
+      wait_for_round(memory_.filled + place_.stage, place_.round);
+      look.begin(sums, facts);
+      Form::begin(sums);
+      int before = multiply(sums, group, 0);
+      for (int slice = 1; slice < place_.n_slices; ++slice) {
+        wait_for_round(memory_.filled + place_.stage, place_.round);
+        const int stage = multiply(sums, group, slice);
+        wait_for_products<1>();
+        leave(before);
+        before = stage;
       }
+      wait_for_products<0>();
+      Form::end(sums);
+      leave(before);
+      look.look(sums, tile, facts);
     }
-    float scores[kRowTiles][2];
-    std::int32_t rows[kFor == ScanFor::kBest ? kRowTiles : 1][2];
-  };
-
-  /// Raises the best by a tile; a NaN raises nothing.
-  __device__ void raise(Best& best, const Sums& sums, int tile, int ring) const {
-#pragma unroll
-    for (int j = 0; j < kColTiles; ++j) {
-#pragma unroll
-      for (int c = 0; c < 2; ++c) {
-        const int item = item_of(j, c);
-        const auto row = static_cast<std::uint32_t>(row_at(tile, item));  // 64 bits of each would be too many registers
-        const bool counts = row < static_cast<std::uint32_t>(scan_.n_items) && is_allowed(scan_.allowed, row);
-        const float scale = kIsInt8 ? shared_.scales[ring][item] : 0.0F;
-        const float bias = kIsInt8 && scan_.bias != nullptr ? shared_.bias[ring][item] : 0.0F;
-#pragma unroll
-        for (int i = 0; i < kRowTiles; ++i) {
-#pragma unroll
-          for (int half = 0; half < 2; ++half) {
-            float score = static_cast<float>(sums[i][j][2 * half + c]);
-            if constexpr (kIsInt8) score = score * (bounds_[query_of(i, half)].scale * scale) + bias;
-            score = counts ? score : kMaskedScore;
-            if constexpr (kFor == ScanFor::kBest) {
-              if (score > best.scores[i][half]) best.rows[i][half] = static_cast<std::int32_t>(row);
-            }
-            best.scores[i][half] = fmaxf(best.scores[i][half], score);
-          }
-        }
-      }
-    }
+    look.end();
   }
 
-  __device__ void write(Best& best, std::int64_t nth) const {
-    const std::int64_t warp = thread_ / 32 % Form::kItemWarps;
-    const std::int64_t bucket = ((nth * gridDim.x + blockIdx.x) * Form::kItemWarps + warp) * 4 + thread_ % 4;
-#pragma unroll
-    for (int i = 0; i < kRowTiles; ++i) {
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const std::int64_t q = first_query_ + query_of(i, half);
-        if (q >= scan_.n_queries) continue;
-        scan_.maxima[q * scan_.n_buckets + bucket] = best.scores[i][half];
-        if constexpr (kFor == ScanFor::kBest) scan_.best_rows[q * scan_.n_buckets + bucket] = best.rows[i][half];
-      }
-    }
-    best.clear();
+  /// Begins to add the products of a slice. @returns its stage
+  __device__ int multiply(typename Form::Sums& sums, int group, int slice) {
+    const int stage = place_.stage;
+    Form::multiply(sums, group, memory_.query_rows + slice * (Form::kQueries * kSliceBytes), memory_.stages[stage]);
+    place_.next();
+    return stage;
+  }
+
+  __device__ void leave(int stage) {
+    __syncwarp();
+    if (thread_ % 32 == 0) arrive(memory_.left + stage);
   }
 
   const Scan& scan_;
-  ScanStage* stages_;
-  ScanShared& shared_;
-  char* query_rows_;
-  QueryBound* bounds_;
-  const int n_slices_;
-  const std::int64_t first_query_;
-  const int thread_;
+  const ScanMemory<Form>& memory_;
+  const int thread_, n_tiles_;
+  ScanPlace<Form> place_;
 };
 
-template <class Form, ScanFor kFor>
-__device__ void run_scan(const Scan& scan) {
-  extern __shared__ __align__(1024) char memory[];
-  auto* stages = reinterpret_cast<ScanStage*>(memory);
-  char* query_rows = memory + kStages * sizeof(ScanStage);
-  char* behind = query_rows + scan_slices(scan.row_bytes) * (Form::kQueries * kSliceBytes);
-  auto& shared = *reinterpret_cast<ScanShared*>(behind);
-  auto* bounds = reinterpret_cast<QueryBound*>(behind + sizeof(ScanShared));
-  ScanBlock<Form, kFor>(scan, stages, query_rows, shared, bounds).run();
-}
-
 template <DType kDType, int kQueries, ScanFor kFor>
-__global__ void __launch_bounds__(kScanThreads, ScanByMma<kDType, kQueries>::kBlocksPerProcessor)
+__global__ void __launch_bounds__(ScanByMma<kDType, kQueries>::kSizes.threads,
+                                  ScanByMma<kDType, kQueries>::kBlocksPerProcessor)
     scan_kernel(const __grid_constant__ Scan scan) {
-  run_scan<ScanByMma<kDType, kQueries>, kFor>(scan);
+  using Form = ScanByMma<kDType, kQueries>;
+  extern __shared__ __align__(1024) char memory[];
+  scan_together<Form, kFor>(scan, ScanMemory<Form>(memory, scan.row_bytes));
 }
 
 /// The same on Hopper's own tensor core instructions. Other targets compile the name alone; the host does not ask for
 /// it.
 template <DType kDType, int kQueries, ScanFor kFor>
-__global__ void __launch_bounds__(kScanThreads, 1) scan_wgmma_kernel(const __grid_constant__ Scan scan) {
+__global__ void __launch_bounds__(ScanByWgmma<kDType, kQueries>::kSizes.threads, 1)
+    scan_wgmma_kernel(const __grid_constant__ Scan scan) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-  run_scan<ScanByWgmma<kDType, kQueries>, kFor>(scan);
+  using Form = ScanByWgmma<kDType, kQueries>;
+  extern __shared__ __align__(1024) char memory[];
+  const ScanMemory<Form> parts(memory, scan.row_bytes);
+  ScanApart<Form, kFor>(scan, parts).run();
 #else
   (void)scan;
   __trap();
@@ -372,7 +254,7 @@ ScanKernel scan_kernel_for(ScanForm form, std::int64_t block_queries) {
     case 16: return scan_kernel<kDType, 16, kFor>;
     case 64: return scan_kernel<kDType, 64, kFor>;
     case 128: return wgmma ? scan_wgmma_kernel<kDType, 128, kFor> : scan_kernel<kDType, 128, kFor>;
-    default: return wgmma ? scan_wgmma_kernel<kDType, 256, kFor> : scan_kernel<kDType, 256, kFor>;
+    default: return scan_wgmma_kernel<kDType, 256, kFor>;
   }
 }
 

@@ -14,11 +14,13 @@ struct ScanByMma {
   using Sum = typename Core::Sum;
   static constexpr DType kDType = kOfDType;
   static constexpr int kQueries = kOfQueries;
+  static constexpr ScanSizes kSizes = scan_sizes(ScanForm::kMma, kQueries);
   static constexpr int kQueryWarps = scan_query_warps(kQueries);
-  static constexpr int kItemWarps = kScanWarps / kQueryWarps;
+  static constexpr int kItemWarps = kSizes.hit_warps / kQueryWarps;
   static constexpr int kRowTiles = kQueries / kQueryWarps / 16;  // mma tiles of a warp along the queries
   static constexpr int kColTiles = kTileItems / kItemWarps / 8;  // and along the items
-  static constexpr int kBlocksPerProcessor = kQueries >= 128 ? 1 : 2;
+  static constexpr int kBlocksPerProcessor = kQueries >= 128 ? 2 : 3;
+  static constexpr int kBucketParts = scan_bucket_parts(ScanForm::kMma, kQueries);
   using Sums = Sum[kRowTiles][kColTiles][4];
 
   /// The query of the upper half of a row tile that a thread holds sums of, and its first item of a column tile.
@@ -28,9 +30,6 @@ struct ScanByMma {
   static __device__ int item_of(int thread, int col_tile) {
     return thread / 32 % kItemWarps * (kColTiles * 8) + col_tile * 8 + thread % 4 * 2;
   }
-
-  /// What a thread does before the barrier that lets others read what it copied.
-  static __device__ void publish() {}
 
   /// Adds the products of a slice of the queries' rows and of the items' in a stage.
   static __device__ void multiply(Sums& sums, const char* query_slice, const ScanStage& stage) {

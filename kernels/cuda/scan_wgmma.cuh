@@ -2,8 +2,8 @@
 
 // Who of a block holds which sum, and how sums grow, by Hopper's wgmma: sm_90a alone.
 //
-// Two groups of four warps each take half of the block's queries, 64 rows at a time, by all 128 items; both operands
-// are read from shared memory. A warp holds 16 of the 64 rows, in the fragments of mma.
+// Groups of four warps each take 64 of the block's queries by all 128 items; both operands are read from shared memory.
+// A warp holds 16 of the 64 rows, in the fragments of mma.
 
 #include "kernels/cuda/scan_shared.cuh"
 #include "kernels/cuda/tensor_core.cuh"
@@ -79,43 +79,64 @@ __device__ inline std::uint64_t descriptor_of(std::uint32_t address) {
 __device__ inline void hold(float& value) { asm volatile("" : "+f"(value)::"memory"); }
 __device__ inline void hold(int& value) { asm volatile("" : "+r"(value)::"memory"); }
 
+/// Waits until at most kPending of this warp's latest groups of products are under way.
+template <int kPending>
+__device__ inline void wait_for_products() {
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kPending) : "memory");
+}
+
+/// All threads of a group of four warps: from here on they have so many registers.
+template <int kRegisters, bool kMore>
+__device__ inline void set_registers() {
+  if constexpr (kMore)
+    asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kRegisters));
+  else
+    asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kRegisters));
+}
+
 template <DType kOfDType, int kOfQueries>
 struct ScanByWgmma {
   using Core = WarpGroupCore<kOfDType>;
   using Sum = typename Core::Sum;
   static constexpr DType kDType = kOfDType;
   static constexpr int kQueries = kOfQueries;
+  static constexpr ScanSizes kSizes = scan_sizes(ScanForm::kWgmma, kQueries);
   static constexpr int kItemWarps = 1;
-  static constexpr int kRowTiles = kQueries / 2 / 64;  // of 64 rows of a group of warps
+  static constexpr int kRowTiles = 1;  // of the 64 rows of a group of warps
   static constexpr int kColTiles = kTileItems / 8;
-  static constexpr int kBlocksPerProcessor = 1;
+  static constexpr int kBucketParts = scan_bucket_parts(ScanForm::kWgmma, kQueries);
   using Sums = Sum[kRowTiles][kColTiles][4];
-  static_assert(kTileItems == 128 && kScanThreads == 256, "two groups of warps, and instructions 128 wide");
+  static_assert(kTileItems == 128 && kGroupQueries == 64, "the shape of an instruction");
+  // The loaders leave registers to those that hold sums; there are no more than the block began with.
+  static constexpr int kLoaderRegisters = kQueries == 256 ? 32 : 56;
+  static constexpr int kLookerRegisters = kQueries == 256 ? 112 : 160;
+  static constexpr int kAllRegisters = 65536 / kSizes.threads / 8 * 8 * kSizes.threads;
+  static_assert(kLookerRegisters * kSizes.hit_warps * 32 +
+                    kLoaderRegisters * (kSizes.threads - kSizes.hit_warps * 32) <=
+                kAllRegisters);
 
-  static __device__ int query_of(int thread, int row_tile) {
-    return thread / 128 * (kRowTiles * 64) + row_tile * 64 + thread % 128 / 32 * 16 + thread % 32 / 4;
-  }
+  static __device__ int query_of(int thread, int) { return thread / 32 * 16 + thread % 32 / 4; }
   static __device__ int item_of(int thread, int col_tile) { return col_tile * 8 + thread % 4 * 2; }
 
-  /// wgmma reads through another proxy than the one that this thread's copies wrote by.
-  static __device__ void publish() { asm volatile("fence.proxy.async;" ::: "memory"); }
-
-  static __device__ void multiply(Sums& sums, const char* query_slice, const ScanStage& stage) {
-    const std::uint32_t queries =
-        shared_address(query_slice) + threadIdx.x / 128 * static_cast<std::uint32_t>(kRowTiles * 64 * kSliceBytes);
-    const std::uint32_t items = shared_address(stage.bytes);
+  /// Begins to add the products of a slice of the queries' rows and of the items' in a stage: a group.
+  /// @param group  of four warps
+  static __device__ void multiply(Sums& sums, int group, const char* query_slice, const ScanStage& stage) {
+    const std::uint64_t queries = descriptor_of(shared_address(query_slice + group * (kGroupQueries * kSliceBytes)));
+    const std::uint64_t items = descriptor_of(shared_address(stage.bytes));
+    constexpr int kStep = kStepBytes / 16;  // descriptors count by 16 bytes
     asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 #pragma unroll
-    for (std::uint32_t step = 0; step < kSliceBytes / kStepBytes; ++step) {
-#pragma unroll
-      for (std::uint32_t i = 0; i < kRowTiles; ++i) {
-        Core::multiply(sums[i], descriptor_of(queries + i * 64 * kSliceBytes + step * kStepBytes),
-                       descriptor_of(items + step * kStepBytes));
-      }
-    }
+    for (int step = 0; step < kSliceBytes / kStepBytes; ++step)
+      Core::multiply(sums[0], queries + step * kStep, items + step * kStep);
     asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
-    asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
-    // Nothing may read a sum before the wait.
+  }
+
+  /// Nothing may write a sum behind this, nor read it before end(), which is for behind the wait for the last products.
+  static __device__ void begin(Sums& sums) { hold_all(sums); }
+  static __device__ void end(Sums& sums) { hold_all(sums); }
+
+ private:
+  static __device__ void hold_all(Sums& sums) {
 #pragma unroll
     for (int i = 0; i < kRowTiles; ++i) {
 #pragma unroll

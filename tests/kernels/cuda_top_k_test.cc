@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <optional>
 #include <string>
 
@@ -156,6 +157,38 @@ TEST_F(CudaTopK, TheWorkspaceDoesNotShow) {
   ASSERT_GT(whole, 0U);
   for (const std::size_t n_bytes : {std::size_t{0}, std::size_t{256}, whole / 5, whole / 2, whole})
     EXPECT_EQ(on_cuda.search(4, n_bytes), expected) << n_bytes << " of " << whole << " bytes";
+}
+
+/// P(Poisson(mean) <= n), by its terms.
+double poisson_at_most(double mean, std::int64_t n) {
+  double term = std::exp(-mean);
+  double sum = term;
+  for (std::int64_t i = 1; i <= n; ++i) sum += term *= mean / static_cast<double>(i);
+  return sum;
+}
+
+TEST_F(CudaTopK, ASampleHardlyEverMisleads) {
+  // A query that the plain form has to finish takes a thousand times as long as the others. Two things may come of a
+  // sample: of the best k items too many are in it, and the threshold is too high; or too few of all, and candidates
+  // find no room. Both have to be rare among millions of queries.
+  CudaItems items;
+  items.n_items = 1'000'000;
+  items.dim = 64;
+  items.nominators = DType::kBFloat16;
+  items.row_bytes = 128;
+  for (const std::int64_t n_queries : {1, 64, 128, 1000}) {
+    for (const std::int64_t k : {1, 2, 10, 50, 100, 300, 600}) {
+      const auto plan = cuda::plan_fused(n_queries, items, k, few_processors());
+      ASSERT_TRUE(plan) << k;
+      const auto step = static_cast<double>(plan->sample_step);
+      std::int64_t rank = 1;  // the least that is high enough
+      while (1 - poisson_at_most(static_cast<double>(k) / step, rank - 1) > 5e-8) ++rank;
+      EXPECT_GE(plan->n_buckets, 4 * rank) << n_queries << " queries, k " << k;
+      const double no_room = poisson_at_most(static_cast<double>(plan->capacity) / step, rank - 1);
+      EXPECT_LT(no_room, 1e-7) << n_queries << " queries, k " << k << ", every " << step << "th, room for "
+                               << plan->capacity;
+    }
+  }
 }
 
 TEST_F(CudaTopK, PlansFitTheDevice) {

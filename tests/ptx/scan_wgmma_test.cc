@@ -69,10 +69,10 @@ void expect_caught(const std::string& line, const std::string& with, const std::
 }
 
 TEST(ScanByWgmma, ItsDefectsAreCaught) {
-  expect_caught("fence.proxy.async;", "", "no fence.proxy.async between");
+  expect_caught("fence.proxy.async.shared::cta;", "", "no fence.proxy.async between");
   expect_caught("wgmma.fence.sync.aligned;", "", "no wgmma.fence between");
-  expect_caught("wgmma.wait_group.sync.aligned 0;", "", "a wgmma that was not waited for");
-  expect_caught("wgmma.commit_group.sync.aligned;", "", "a wgmma that was not waited for");
+  expect_caught("wgmma.wait_group.sync.aligned 0;", "", "that was not waited for");
+  expect_caught("wgmma.commit_group.sync.aligned;", "", "that was not waited for");
   expect_caught("cp.async.wait_group", "cp.async.wait_group 2; //", "cp.async");
 }
 
