@@ -43,7 +43,8 @@ class DryRun(unittest.TestCase):
     def test_every_step_has_an_outcome(self):
         status, result = Programs(printing(*FLOORS, GOOD)).check()
         self.assertEqual(status, 0, result["steps"])
-        self.assertEqual(list(result["steps"]), ["facts", "build", "contract tests", "wgmma tests", "memcheck", "racecheck", "our top-k", "torch's top-k", "comparison"])
+        self.assertEqual(list(result["steps"]), ["facts", "build", "contract tests", "tests by mma", "memcheck", "racecheck", "our top-k by mma",
+                                                 "our top-k", "torch's top-k", "comparison"])
         self.assertEqual(result["steps"]["contract tests"]["counts"]["tests"], 3)
         self.assertEqual(result["steps"]["torch's top-k"]["status"], "skipped")
         self.assertEqual(result["verdict"], "passed")

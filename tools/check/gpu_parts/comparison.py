@@ -35,7 +35,7 @@ def compare(ours, peers, floors):
         shape = {name: line[name] for name in ("n", "dim", "queries", "k")}
         floor, binds = floor_ms(line, copy_gb_s, tflop_s)
         beside = {peer["peer"]: peer["ms"] / line["ms"] for peer in peers if "ms" in peer and all(peer[name] == shape[name] for name in shape)}
-        rows.append({"form": line["form"], **shape, "ms": line["ms"], "ms_in_a_row": line["ms_in_a_row"], "equal": line["equal"], "floor_ms": floor,
+        rows.append({"form": line["form"], "scan": line.get("scan"), **shape, "ms": line["ms"], "ms_in_a_row": line["ms_in_a_row"], "equal": line["equal"], "floor_ms": floor,
                      "bound_by": binds, "share_of_floor": floor / line["ms"] if floor else None,
                      "share_in_a_row": floor / line["ms_in_a_row"] if floor else None, "times_as_fast_as": beside})
     return rows
@@ -49,16 +49,17 @@ def verdicts(rows):
             continue
         target = 0.70 if row["queries"] >= 1024 else 0.85 if row["queries"] <= 64 else None
         if target is not None:
-            told.append({"dim": row["dim"], "queries": row["queries"], "k": row["k"], "target": target, "share": row["share_of_floor"],
+            told.append({"scan": row["scan"], "dim": row["dim"], "queries": row["queries"], "k": row["k"], "target": target, "share": row["share_of_floor"],
                          "share_in_a_row": row["share_in_a_row"], "met": row["share_of_floor"] >= target})
     return told
 
 
 def table(rows):
-    lines = [f"{'form':<20} {'d':>4} {'queries':>8} {'k':>5} {'ms':>9} {'in a row':>9} {'floor':>9} {'share':>6} {'by':>9}  least times a peer"]
+    lines = [f"{'form':<24} {'d':>4} {'queries':>8} {'k':>5} {'ms':>9} {'in a row':>9} {'floor':>9} {'share':>6} {'by':>9}  least times a peer"]
     for row in rows:
         nearest = min(row["times_as_fast_as"].items(), key=lambda pair: pair[1], default=None)
         floor = f"{row['floor_ms']:>9.4f} {100 * row['share_of_floor']:>5.0f}% {row['bound_by']:>9}" if row["floor_ms"] else f"{'':>9} {'':>6} {'':>9}"
-        lines.append(f"{row['form']:<20} {row['dim']:>4} {row['queries']:>8} {row['k']:>5} {row['ms']:>9.4f} {row['ms_in_a_row']:>9.4f} {floor}"
+        form = row["form"] + (f" {row['scan']}" if row["scan"] else "")
+        lines.append(f"{form:<24} {row['dim']:>4} {row['queries']:>8} {row['k']:>5} {row['ms']:>9.4f} {row['ms_in_a_row']:>9.4f} {floor}"
                      + (f"  {nearest[1]:.2f} ({nearest[0]})" if nearest else "") + ("" if row["equal"] else "  DIFFERS"))
     return "\n".join(lines)
