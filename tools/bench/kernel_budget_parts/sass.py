@@ -5,12 +5,12 @@ import re
 
 SECTION = re.compile(r"^\s*\.section\s+\.text\.([^,\s]+)")
 LABEL = re.compile(r"^(\.L_x_\d+):")
-INSTRUCTION = re.compile(r"^\s*/\*[0-9a-f]+\*/\s+(?:@(!?U?P\w+)\s+)?([A-Z0-9_]+)((?:\.[A-Z0-9_]+)*)\s*(.*?)\s*;")
+INSTRUCTION = re.compile(r"^\s*/\*[0-9a-f]+\*/\s+(?:@(!?U?P\w+)\s+)?([A-Z0-9_]+)((?:\.[A-Za-z0-9_]+)*)\s*(.*?)\s*;")
 TARGET = re.compile(r"`\((\.L_x_\d+)\)")
 
 # What an instruction is, for tables.
 KINDS = {
-    "tensor": {"HMMA", "IMMA", "QMMA"},
+    "tensor": {"HMMA", "IMMA", "QMMA", "HGMMA", "IGMMA", "QGMMA"},
     "ldmatrix": {"LDSM"},
     "copy": {"LDGSTS"},
     "shared": {"LDS", "STS", "ATOMS"},
@@ -27,6 +27,8 @@ ALU = (KINDS["compare"] - {"VOTE"}) | {
 class Instruction(collections.namedtuple("Instruction", "predicate opcode modifiers operands")):
     @property
     def kind(self):
+        if self.predicate == "!PT":  # what the compiler puts before copies; it never runs
+            return "other"
         return next((kind for kind, opcodes in KINDS.items() if self.opcode in opcodes), "other")
 
     @property
@@ -138,80 +140,6 @@ class Function:
 
     def instructions(self, path):
         return [instruction for index in path for instruction in self.blocks[index]]
-
-
-class Scan:
-    """The parts of a scan kernel: what a warp runs for each slice, for each tile, and for each hit."""
-
-    def __init__(self, function):
-        self.function = function
-        self.inner = function.loop([lambda i: i.kind == "tensor", lambda i: i.is_row_copy])
-        if self.inner is None:
-            raise ValueError("no loop with tensor instructions and copies")
-        outer = [(last - head, head, last) for head, last in function.back_edges()
-                 if (head < self.inner[0] and last >= self.inner[1]) or (head <= self.inner[0] and last > self.inner[1])]
-        if not outer:
-            raise ValueError("no loop around that of the slices")
-        self.outer = min(outer)[1:]
-        head, last = self.inner
-        holds = lambda want: [i for i in range(head, last + 1) if any(want(x) for x in function.blocks[i])]
-        products = holds(lambda i: i.kind in ("tensor", "ldmatrix"))
-        stops = [head, *holds(lambda i: i.is_row_copy), *products, last]
-        path = function.through(sorted(set(stops)), self.inner)
-        #: A slice that is not the first of its tile, and whose block does not move its hits.
-        self.slice = function.instructions(path)
-        #: What the first slice of a tile runs besides: sums become zeros.
-        self.begin = self._begin(path, products[0])
-        self.epilogue_path = self._epilogue()
-        #: A tile without hits, behind its last slice.
-        self.epilogue = function.instructions(self.epilogue_path)
-
-    def _begin(self, path, products):
-        at = path.index(products)
-        for i in range(at - 1, 0, -1):
-            branch = path[i]
-            others = [b for b in self.function.blocks[branch].next if b != path[i + 1] and self.inner[0] < b <= self.inner[1]]
-            for other in others:
-                way = self.function.shortest(other, products, self.inner)
-                made = self.function.instructions(way[:-1]) if way else []
-                if any(x.opcode in ("CS2R", "MOV", "IMAD") for x in made) and not any(x.kind == "copy" for x in made):
-                    return made
-        return []
-
-    def _epilogue(self):
-        exits = [b for b in self.function.blocks[self.inner[1]].next if not self.inner[0] <= b <= self.inner[1]]
-        if not exits:  # the loop is left by a jump back to its head's neighbour
-            exits = [self.inner[1] + 1]
-        head, last = self.outer
-        path = self.function.shortest(exits[0], head, (head, max(last, exits[0])), avoid=range(self.inner[0], self.inner[1] + 1))
-        if path is None:
-            raise ValueError("no way from the last slice to the next tile")
-        return path[:-1] if path[-1] == head else path
-
-    def prologue_of_slice(self):
-        """Instructions of a slice before its first tensor instruction: nothing of the block hides them."""
-        return next(i for i, x in enumerate(self.slice) if x.kind == "tensor")
-
-    def hit(self):
-        """Instructions of one hit of a warp: from the vote on it to the next, through the atomic counter in shared memory. The mean
-        over the places where a hit may be found; 0 for a kernel without."""
-        costs = []
-        path = self.epilogue_path
-        for index, branch in enumerate(path[:-1]):
-            others = [b for b in self.function.blocks[branch].next if b != path[index + 1]]
-            for other in others:
-                if other <= branch:
-                    continue
-                end = path[index + 1]
-                counters = [i for i in range(other, max(end, other) + 1) if any(x.opcode == "ATOMS" for x in self.function.blocks[i])]
-                if not counters:
-                    continue
-                within = (other, max(end, counters[0]))
-                first = self.function.shortest(other, counters[0], within) or [other]
-                rest = self.function.shortest(counters[0], end, within)
-                if rest:
-                    costs.append(len(self.function.instructions(first)) + len(self.function.instructions(rest[1:-1])))
-        return sum(costs) / len(costs) if costs else 0.0
 
 
 def count(instructions):
