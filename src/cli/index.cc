@@ -32,6 +32,7 @@ struct IndexArguments {
   std::vector<std::string> overrides;
   std::int64_t k = 10;
   std::optional<std::int64_t> probes;
+  std::optional<double> recall;
   int threads = 0;
   bool overwrite = false;
   [[nodiscard]] int n_threads() const { return threads > 0 ? threads : available_threads(); }
@@ -49,11 +50,12 @@ Json build(const IndexArguments& arguments) {
   const fs::path out = arguments.out.empty() ? source.out : fs::path(arguments.out);
   if (out.empty()) throw UsageError("name the folder for the index by --out");
   const auto options = source.options(arguments.overrides);
+  const kernels::Device device = kernel_device(arguments.device, arguments.n_threads());
   claim_folder(out, item_index::is_index(out), "an index", arguments.overwrite);
   std::optional<NpyVectors> queries;
   if (!arguments.queries.empty()) queries.emplace(arguments.queries);
   const auto manifest = item_index::build_index(out, source.items, options, arguments.n_threads(),
-                                                queries ? queries->view() : kernels::MatrixView<const float>{});
+                                                queries ? queries->view() : kernels::MatrixView<const float>{}, device);
   if (manifest.calibration.is_object() && manifest.calibration.at("queries") == "items")
     log_info("probes were chosen by items for want of queries: --queries FILE.npy names some that users ask");
   return result_of(out.string(), index_facts(manifest));
@@ -76,7 +78,8 @@ Json remove(const IndexArguments& arguments) {
 }
 
 Json compact(const IndexArguments& arguments) {
-  const auto change = item_index::compact_index(arguments.index, arguments.n_threads());
+  const auto change = item_index::compact_index(arguments.index, arguments.n_threads(),
+                                                kernel_device(arguments.device, arguments.n_threads()));
   return result_of(arguments.index, index_facts(change.manifest));
 }
 
@@ -97,6 +100,7 @@ Json search(const IndexArguments& arguments) {
 
   constexpr std::int64_t kScoresPerBlock = 1 << 22;
   const std::int64_t k = arguments.k;
+  double recall = 1;
   const std::int64_t per_block = std::clamp<std::int64_t>(kScoresPerBlock / k, 64, 4096);
   storage::write_directory_with(out, [&](const fs::path& aside) {
     item_index::NpyOutput all_ids(aside / kIdsFile, item_index::NpyType::kInt64, queries.n_rows, k);
@@ -104,12 +108,14 @@ Json search(const IndexArguments& arguments) {
     Progress progress("searching", queries.n_rows, "queries");
     std::vector<float> scores;
     std::vector<std::int64_t> ids;
+    const item_index::SearchOptions options{
+        .k = k, .probes = arguments.probes, .recall = arguments.recall, .device = device};
     for (std::int64_t first = 0; first < queries.n_rows; first += per_block) {
       const auto n = std::min(per_block, queries.n_rows - first);
       scores.resize(static_cast<std::size_t>(n * k));
       ids.resize(scores.size());
-      index.search({queries.row(first), n, queries.n_cols}, {.k = k, .probes = arguments.probes, .device = device},
-                   {scores.data(), n, k}, {ids.data(), n, k});
+      recall = std::min(recall, index.search({queries.row(first), n, queries.n_cols}, options, {scores.data(), n, k},
+                                             {ids.data(), n, k}));
       all_ids.append({reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(ids[0])});
       all_scores.append({reinterpret_cast<const char*>(scores.data()), scores.size() * sizeof(scores[0])});
       progress.advance(n);
@@ -118,7 +124,9 @@ Json search(const IndexArguments& arguments) {
     all_scores.close();
   });
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-  return {{"out", out.string()}, {"queries", queries.n_rows}, {"k", k}, {"seconds", seconds}};
+  Json result = {{"out", out.string()}, {"queries", queries.n_rows}, {"k", k}, {"seconds", seconds}};
+  if (arguments.recall) result["expected_recall"] = recall;
+  return result;
 }
 
 }  // namespace
@@ -135,6 +143,13 @@ void add_index(CLI::App& app, GlobalOptions& global) {
   const auto threads = [&](CLI::App* command) {
     command->add_option("--threads", arguments->threads, "Threads; 0: all available")->check(CLI::NonNegativeNumber);
   };
+  const auto device = [&](CLI::App* command, const char* what) {
+    command->add_option("--device", arguments->device, what)->check([](const std::string& name) {
+      return is_device_name(name) ? std::string() : "'" + name + "' is none of cpu, auto, cuda, cuda:0, cuda:1, ...";
+    });
+  };
+  constexpr const char* kWhereListsAreMade =
+      "index.kind=ivf: where items find their lists: cpu, or a GPU, which makes the same: cuda, cuda:1, ..., or auto";
   const auto directory = [&](CLI::App* command) {
     command->add_option("index", arguments->index, "Folder of the index")->required();
   };
@@ -149,6 +164,7 @@ void add_index(CLI::App& app, GlobalOptions& global) {
   built->add_option("--queries", arguments->queries,
                     "index.kind=ivf: .npy file of sample queries [m, dim] to choose probes by; else items are taken");
   built->add_flag("--overwrite", arguments->overwrite, "Replace an index that is there");
+  device(built, kWhereListsAreMade);
   threads(built);
 
   auto* added = add_command("add", "Add vectors; one whose id is there already takes its place", add);
@@ -163,6 +179,7 @@ void add_index(CLI::App& app, GlobalOptions& global) {
 
   auto* compacted = add_command("compact", "Rewrite an index that was changed as if it had just been built", compact);
   directory(compacted);
+  device(compacted, kWhereListsAreMade);
   threads(compacted);
 
   auto* searched = add_command("search", "Find the best items of every query", search);
@@ -179,11 +196,12 @@ void add_index(CLI::App& app, GlobalOptions& global) {
                    "Lists to look into; 0: the exact scan; else as the index was calibrated")
       ->check(CLI::NonNegativeNumber);
   searched
-      ->add_option("--device", arguments->device,
-                   "cpu, or a GPU, with the same results: cuda, cuda:1, ..., or auto: one where there is one")
-      ->check([](const std::string& name) {
-        return is_device_name(name) ? std::string() : "'" + name + "' is none of cpu, auto, cuda, cuda:0, cuda:1, ...";
-      });
+      ->add_option("--recall", arguments->recall,
+                   "On a GPU: by one pass over all items that keeps this share of each list in expectation; what is "
+                   "expected is printed. On a CPU lists are exact")
+      ->check(CLI::Range(1e-3, 1.0))
+      ->excludes("--probes");
+  device(searched, "cpu, or a GPU, with the same results: cuda, cuda:1, ..., or auto: one where there is one");
   searched->add_flag("--overwrite", arguments->overwrite, "Replace lists that are there");
   threads(searched);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "kernels/bucketed_top_k.h"
 #include "kernels/device_memory.h"
 
 namespace segue::item_index {
@@ -70,10 +71,15 @@ void DeviceSegment::copy_lists(const kernels::IvfItems& ivf) {
   ivf_ = {ivf.n_lists, promises_.view, first_blocks_.data(), lists_.view, kernels::longest_list(ivf)};
 }
 
-void DeviceSegment::make_workspace(std::int64_t n_queries, std::int64_t k, std::int64_t probes,
-                                   kernels::Device& device) {
-  const std::size_t wanted = probes > 0 ? kernels::ivf_workspace_bytes(n_queries, items_, ivf_, k, probes, device)
-                                        : kernels::top_k_workspace_bytes(n_queries, items_, k, device);
+std::size_t DeviceSegment::workspace_bytes(std::int64_t n_queries, const SegmentSearch& how,
+                                           const kernels::Device& device) const {
+  if (how.recall < 1) return kernels::bucketed_workspace_bytes(n_queries, items_, how.k, how.recall, device);
+  if (how.probes > 0) return kernels::ivf_workspace_bytes(n_queries, items_, ivf_, how.k, how.probes, device);
+  return kernels::top_k_workspace_bytes(n_queries, items_, how.k, device);
+}
+
+void DeviceSegment::make_workspace(std::int64_t n_queries, const SegmentSearch& how, kernels::Device& device) {
+  const std::size_t wanted = workspace_bytes(n_queries, how, device);
   if (wanted > workspace_.n_bytes()) {
     workspace_ = {};  // first, so that its memory counts as free
     const auto most = static_cast<std::size_t>(kWorkspaceShare * static_cast<double>(kernels::device_memory().free));
@@ -84,43 +90,51 @@ void DeviceSegment::make_workspace(std::int64_t n_queries, std::int64_t k, std::
   device.workspace_bytes = workspace_.n_bytes();
 }
 
-void DeviceSegment::search_part(kernels::MatrixView<const float> queries, const kernels::ItemMatrix& items,
-                                const kernels::ItemLists& excluded, std::int64_t k, std::int64_t probes,
-                                kernels::MatrixView<float> scores, kernels::MatrixView<std::int32_t> rows,
-                                const kernels::Device& device) {
-  const std::int64_t n = queries.n_rows;
+double DeviceSegment::search_part(kernels::MatrixView<const float> queries, const kernels::ItemMatrix& items,
+                                  const kernels::ItemLists& excluded, const SegmentSearch& how,
+                                  kernels::MatrixView<float> scores, kernels::MatrixView<std::int32_t> rows,
+                                  const kernels::Device& device) {
+  const std::int64_t n = queries.n_rows, k = how.k;
   const bool has_lists = excluded.offsets != nullptr;
   const kernels::MatrixView<const float> asked{asked_.assign(queries.data, n * queries.n_cols), n, queries.n_cols};
   const kernels::ItemLists lists{offsets_.assign(excluded.offsets, has_lists ? n + 1 : 0),
                                  hidden_.assign(excluded.items, has_lists ? excluded.offsets[n] : 0)};
   const kernels::MatrixView<float> best{best_.reserve(n * k), n, k};
   const kernels::MatrixView<std::int32_t> found{found_.reserve(n * k), n, k};
-  if (probes > 0)
-    kernels::ivf_top_k(asked, items, ivf_, lists, k, probes, best, found, device);
+  double recall = 1;
+  if (how.recall < 1)
+    recall = kernels::bucketed_top_k(asked, items, lists, k, how.recall, best, found, device);
+  else if (how.probes > 0)
+    kernels::ivf_top_k(asked, items, ivf_, lists, k, how.probes, best, found, device);
   else
     kernels::top_k(asked, items, lists, k, best, found, device);
   best_.copy_to(scores.data, n * k);
   found_.copy_to(rows.data, n * k);
+  return recall;
 }
 
-void DeviceSegment::top_k(kernels::MatrixView<const float> queries, const std::uint32_t* allowed,
-                          const kernels::ItemLists& excluded, std::int64_t k, std::int64_t probes,
-                          kernels::MatrixView<float> scores, kernels::MatrixView<std::int32_t> rows,
-                          kernels::Device device) {
+double DeviceSegment::top_k(kernels::MatrixView<const float> queries, const std::uint32_t* allowed,
+                            const kernels::ItemLists& excluded, const SegmentSearch& wanted,
+                            kernels::MatrixView<float> scores, kernels::MatrixView<std::int32_t> rows,
+                            kernels::Device device) {
   const std::lock_guard lock(searching_);
   kernels::use_device(device_);
-  if (probes >= ivf_.n_lists) probes = 0;
+  SegmentSearch how = wanted;
+  if (how.probes >= ivf_.n_lists) how.probes = 0;
+  const std::int64_t k = how.k;
+  double recall = 1;
   const std::int64_t at_once = std::clamp<std::int64_t>(kSlotsAtOnce / k, 1, kQueriesAtOnce);
-  make_workspace(std::min(queries.n_rows, at_once), k, probes, device);
+  make_workspace(std::min(queries.n_rows, at_once), how, device);
   kernels::ItemMatrix items = items_;
   items.allowed = allowed_.assign(allowed, allowed == nullptr ? 0 : (items_.vectors.n_rows + 31) / 32);
   for (std::int64_t first = 0; first < queries.n_rows; first += at_once) {
     const std::int64_t n = std::min(at_once, queries.n_rows - first);
     const kernels::ItemLists of_part =
         excluded.offsets == nullptr ? excluded : kernels::ItemLists{excluded.offsets + first, excluded.items};
-    search_part({queries.row(first), n, queries.n_cols}, items, of_part, k, probes, {scores.row(first), n, k},
-                {rows.row(first), n, k}, device);
+    recall = std::min(recall, search_part({queries.row(first), n, queries.n_cols}, items, of_part, how,
+                                          {scores.row(first), n, k}, {rows.row(first), n, k}, device));
   }
+  return recall;
 }
 
 }  // namespace segue::item_index

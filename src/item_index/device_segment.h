@@ -10,6 +10,13 @@
 
 namespace segue::item_index {
 
+/// How a segment is searched.
+struct SegmentSearch {
+  std::int64_t k = 10;
+  std::int64_t probes = 0;  ///< lists to look into; 0: all items
+  double recall = 1;        ///< below 1, on CUDA: by buckets that keep this share of the best k, in expectation
+};
+
 /// A segment in the memory of a CUDA device: vectors, bias, what tensor cores nominate by, and lists where it has any.
 ///
 /// float32 vectors are nominated by a copy in bfloat16, half as large as they are; where there is no room for it, by
@@ -22,19 +29,20 @@ class DeviceSegment {
 
   /// As Segment::top_k(), of the same rows; all arguments are of the host. Queries are taken in parts where memory is
   /// short. One call at a time; others wait.
-  void top_k(kernels::MatrixView<const float> queries, const std::uint32_t* allowed, const kernels::ItemLists& excluded,
-             std::int64_t k, std::int64_t probes, kernels::MatrixView<float> scores,
-             kernels::MatrixView<std::int32_t> rows, kernels::Device device);
+  double top_k(kernels::MatrixView<const float> queries, const std::uint32_t* allowed,
+               const kernels::ItemLists& excluded, const SegmentSearch& how, kernels::MatrixView<float> scores,
+               kernels::MatrixView<std::int32_t> rows, kernels::Device device);
 
  private:
   void copy_items(const kernels::ItemMatrix& items);
   void copy_lists(const kernels::IvfItems& ivf);
-  void search_part(kernels::MatrixView<const float> queries, const kernels::ItemMatrix& items,
-                   const kernels::ItemLists& excluded, std::int64_t k, std::int64_t probes,
-                   kernels::MatrixView<float> scores, kernels::MatrixView<std::int32_t> rows,
-                   const kernels::Device& device);
+  double search_part(kernels::MatrixView<const float> queries, const kernels::ItemMatrix& items,
+                     const kernels::ItemLists& excluded, const SegmentSearch& how, kernels::MatrixView<float> scores,
+                     kernels::MatrixView<std::int32_t> rows, const kernels::Device& device);
+  [[nodiscard]] std::size_t workspace_bytes(std::int64_t n_queries, const SegmentSearch& how,
+                                            const kernels::Device& device) const;
   /// Bytes that a search of so many queries works in, at the most a share of what is free.
-  void make_workspace(std::int64_t n_queries, std::int64_t k, std::int64_t probes, kernels::Device& device);
+  void make_workspace(std::int64_t n_queries, const SegmentSearch& how, kernels::Device& device);
 
   const int device_;
   std::mutex searching_;

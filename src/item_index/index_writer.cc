@@ -68,13 +68,15 @@ void add_segment(const fs::path& directory, const SegmentContent& content,
 }
 
 /// The only segment of an index: with lists where its options say so, and then with probes.
-void add_whole(const fs::path& directory, const SegmentContent& content, IndexManifest& manifest, int n_threads) {
+void add_whole(const fs::path& directory, const SegmentContent& content, IndexManifest& manifest, int n_threads,
+               const kernels::Device& k_means) {
   const auto& options = manifest.options;
   std::optional<kernels::IvfOptions> lists;
   if (options.kind == IndexKind::kIvf) {
     lists.emplace();
     lists->n_lists = options.lists;
     lists->seed = options.seed;
+    lists->device = k_means;
     lists->by_distance = options.metric != kernels::Metric::kInnerProduct;
   }
   add_segment(directory, content, lists, manifest, n_threads);
@@ -117,7 +119,7 @@ void sweep(const fs::path& directory, const IndexManifest& manifest) {
 }  // namespace
 
 IndexManifest build_index(const fs::path& directory, const NewItems& items, const IndexOptions& options, int n_threads,
-                          kernels::MatrixView<const float> queries) {
+                          kernels::MatrixView<const float> queries, const kernels::Device& k_means) {
   const auto ids = ids_of(items, 0);
   require_room(items.vectors.n_rows, directory);
   if (queries.n_rows > 0 && queries.n_cols != items.vectors.n_cols)
@@ -139,7 +141,7 @@ IndexManifest build_index(const fs::path& directory, const NewItems& items, cons
       write_queries(path, sample, manifest.dim);
       manifest.queries = IndexFile::of(path, sample.n);
     }
-    add_whole(aside, vectors.with(ids), manifest, n_threads);
+    add_whole(aside, vectors.with(ids), manifest, n_threads, k_means);
     manifest.write(aside);
   });
   return manifest;
@@ -202,7 +204,7 @@ IndexChange remove_items(const fs::path& directory, const std::vector<std::int64
   return {0, 0, n_removed, manifest};
 }
 
-IndexChange compact_index(const fs::path& directory, int n_threads) {
+IndexChange compact_index(const fs::path& directory, int n_threads, const kernels::Device& k_means) {
   (void)IndexManifest::read(directory);
   const IndexLock lock(directory);
   const auto index = ItemIndex::open(directory);
@@ -217,7 +219,7 @@ IndexChange compact_index(const fs::path& directory, int n_threads) {
     }
     manifest.segments.clear();
     manifest.removed.reset();
-    if (index.n_items() > 0) add_whole(directory, kept.content(), manifest, n_threads);
+    if (index.n_items() > 0) add_whole(directory, kept.content(), manifest, n_threads, k_means);
     manifest.write(directory);
   }
   sweep(directory, manifest);

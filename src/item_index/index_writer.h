@@ -8,6 +8,7 @@
 #include "item_index/index_manifest.h"
 #include "item_index/index_options.h"
 #include "item_index/segment_content.h"
+#include "kernels/device.h"
 
 namespace segue::item_index {
 
@@ -24,9 +25,11 @@ struct IndexChange {
 
 /// Makes an index in `directory`, in place of one that is there.
 /// @param queries  [m, dim] to choose probes by, where options ask for that; none: items are taken for queries
+/// @param k_means  where items find their lists: CUDA makes the same lists
 /// @throws DataError  ids that are not as NewItems says; queries of another dimension; what storage throws
 IndexManifest build_index(const std::filesystem::path& directory, const NewItems& items, const IndexOptions& options,
-                          int n_threads, kernels::MatrixView<const float> queries = {});
+                          int n_threads, kernels::MatrixView<const float> queries = {},
+                          const kernels::Device& k_means = {});
 
 /// Adds items: a segment of its own, without lists, so that every search looks at all of it until a compaction. An id
 /// that the index has gets the new vector, and its row the place of the newest.
@@ -40,6 +43,6 @@ IndexChange remove_items(const std::filesystem::path& directory, const std::vect
 
 /// Puts all items into one segment, in their order, without removed rows; makes lists anew and chooses probes again. An
 /// exact search gives the same results after it. Cost: as build_index; the vectors are copied once in memory.
-IndexChange compact_index(const std::filesystem::path& directory, int n_threads);
+IndexChange compact_index(const std::filesystem::path& directory, int n_threads, const kernels::Device& k_means = {});
 
 }  // namespace segue::item_index

@@ -38,6 +38,7 @@ struct SegmentExclusions {
 /// What one segment offers, [n_queries, k].
 struct ItemIndex::Lists {
   std::int64_t k = 0;
+  double recall = 1;
   std::vector<float> scores;
   std::vector<std::int32_t> rows;
 };
@@ -119,14 +120,17 @@ ItemIndex::Lists ItemIndex::search_segment(std::size_t segment, kernels::MatrixV
     words = allowed.words();
   }
   const SegmentExclusions excluded(options.excluded, queries.n_rows, first, n);
-  segments_[segment]->top_k(queries, words, excluded.view(), lists.k, options.probes.value_or(manifest_.probes),
-                            {lists.scores.data(), queries.n_rows, lists.k},
-                            {lists.rows.data(), queries.n_rows, lists.k}, options.device);
+  const std::int64_t probes = options.recall ? 0 : options.probes.value_or(manifest_.probes);
+  lists.recall = segments_[segment]->top_k(
+      queries, words, excluded.view(), {lists.k, probes, options.recall.value_or(1)},
+      {lists.scores.data(), queries.n_rows, lists.k}, {lists.rows.data(), queries.n_rows, lists.k}, options.device);
   return lists;
 }
 
-void ItemIndex::search(kernels::MatrixView<const float> queries, const SearchOptions& options,
-                       kernels::MatrixView<float> scores, kernels::MatrixView<std::int64_t> ids) const {
+double ItemIndex::search(kernels::MatrixView<const float> queries, const SearchOptions& options,
+                         kernels::MatrixView<float> scores, kernels::MatrixView<std::int64_t> ids) const {
+  if (options.recall && !(*options.recall > 0))
+    throw std::invalid_argument("search: a recall of " + std::to_string(*options.recall) + " must be above 0");
   if (options.k < 1)
     throw std::invalid_argument("search: k is " + std::to_string(options.k) + ", and must be 1 or more");
   if (queries.n_cols != dim())
@@ -142,7 +146,11 @@ void ItemIndex::search(kernels::MatrixView<const float> queries, const SearchOpt
     queries.data = prepared.data();
   }
   std::vector<Lists> lists;
-  for (std::size_t s = 0; s < segments_.size(); ++s) lists.push_back(search_segment(s, queries, options));
+  double recall = 1;
+  for (std::size_t s = 0; s < segments_.size(); ++s) {
+    lists.push_back(search_segment(s, queries, options));
+    recall = std::min(recall, lists.back().recall);
+  }
 
   std::vector<std::int64_t> heads(lists.size());
   for (std::int64_t q = 0; q < queries.n_rows; ++q) {
@@ -167,6 +175,7 @@ void ItemIndex::search(kernels::MatrixView<const float> queries, const SearchOpt
       ++heads[best];
     }
   }
+  return recall;
 }
 
 }  // namespace segue::item_index

@@ -21,6 +21,9 @@ struct SearchOptions {
   std::int64_t k = 10;
   std::optional<std::int64_t> probes =
       std::nullopt;  ///< lists to look into; 0: the exact scan; none: as the index says
+  /// On CUDA, in place of lists: all items are looked at once, and of each bucket of them the best may be found, so
+  /// that a list keeps this share of its items in expectation. Elsewhere, and from 1 on, lists lose nothing.
+  std::optional<double> recall = std::nullopt;
   /// Bitset over global rows, [ceil(n_rows / 32)] words: what may be found; nullptr: all that are not removed.
   const std::uint32_t* allowed = nullptr;
   kernels::ItemLists excluded = {};  ///< of every query, by global row
@@ -61,9 +64,10 @@ class ItemIndex {
   /// @param queries  [n_queries, dim]
   /// @param scores   [n_queries, k]; -inf in an empty slot
   /// @param ids      [n_queries, k]; kNoItemId in an empty slot
-  /// @throws std::invalid_argument  shapes that disagree, k < 1
-  void search(kernels::MatrixView<const float> queries, const SearchOptions& options, kernels::MatrixView<float> scores,
-              kernels::MatrixView<std::int64_t> ids) const;
+  /// @returns the expected share of the best k that SearchOptions::recall leaves, that or more; 1 without it
+  /// @throws std::invalid_argument  shapes that disagree, k < 1, a recall of 0 or less
+  double search(kernels::MatrixView<const float> queries, const SearchOptions& options,
+                kernels::MatrixView<float> scores, kernels::MatrixView<std::int64_t> ids) const;
 
  private:
   ItemIndex(const std::filesystem::path& directory, IndexManifest manifest, bool verify);

@@ -100,12 +100,14 @@ Segment::Segment(const std::filesystem::path& path, std::int64_t n_rows, std::in
   }
 }
 
-void Segment::top_k(kernels::MatrixView<const float> queries, const std::uint32_t* allowed,
-                    const kernels::ItemLists& excluded, std::int64_t k, std::int64_t probes,
-                    kernels::MatrixView<float> scores, kernels::MatrixView<std::int32_t> rows,
-                    const kernels::Device& device) const {
+double Segment::top_k(kernels::MatrixView<const float> queries, const std::uint32_t* allowed,
+                      const kernels::ItemLists& excluded, const SegmentSearch& wanted,
+                      kernels::MatrixView<float> scores, kernels::MatrixView<std::int32_t> rows,
+                      const kernels::Device& device) const {
   kernels::ItemMatrix items = items_;
   items.allowed = allowed;
+  SegmentSearch how = wanted;
+  std::int64_t& probes = how.probes;
   if (allowed != nullptr && probes > 0 && probes < n_lists()) {
     const std::int64_t n_left = count_rows(allowed, n_rows());
     if (n_left > 0)
@@ -113,11 +115,12 @@ void Segment::top_k(kernels::MatrixView<const float> queries, const std::uint32_
                                    queries.n_rows);
   }
   if (device.kind == kernels::Device::Kind::kCuda)
-    on_device(device.index).top_k(queries, allowed, excluded, k, probes, scores, rows, device);
-  else if (probes > 0 && probes < n_lists())
-    kernels::ivf_top_k(queries, items, ivf_, excluded, k, probes, scores, rows, device);
+    return on_device(device.index).top_k(queries, allowed, excluded, how, scores, rows, device);
+  if (probes > 0 && probes < n_lists())
+    kernels::ivf_top_k(queries, items, ivf_, excluded, how.k, probes, scores, rows, device);
   else
-    kernels::top_k(queries, items, excluded, k, scores, rows, device);
+    kernels::top_k(queries, items, excluded, how.k, scores, rows, device);
+  return 1;
 }
 
 DeviceSegment& Segment::on_device(int index) const {

@@ -39,12 +39,14 @@ class Segment {
   /// kernels::top_k() over the rows of this segment, or kernels::ivf_top_k() where it has lists.
   /// @param allowed   bitset over its rows, or nullptr for all
   /// @param excluded  rows of it
-  /// @param probes    lists to look into where nothing is hidden: under `allowed` more, or the exact scan where that
-  ///                  costs less. 0, or n_lists() and more: the exact scan
+  /// @param how       lists to look into are of a search where nothing is hidden: under `allowed` more, or the exact
+  /// scan
+  ///                  where that costs less. 0, or n_lists() and more: the exact scan
   /// @param device    CUDA: the segment is copied to it once, at the first search; all arguments are of the host
-  void top_k(kernels::MatrixView<const float> queries, const std::uint32_t* allowed, const kernels::ItemLists& excluded,
-             std::int64_t k, std::int64_t probes, kernels::MatrixView<float> scores,
-             kernels::MatrixView<std::int32_t> rows, const kernels::Device& device) const;
+  /// @returns the share of the best k that buckets keep, in expectation; 1 where there are none
+  double top_k(kernels::MatrixView<const float> queries, const std::uint32_t* allowed,
+               const kernels::ItemLists& excluded, const SegmentSearch& how, kernels::MatrixView<float> scores,
+               kernels::MatrixView<std::int32_t> rows, const kernels::Device& device) const;
 
  private:
   /// Its copy on a CUDA device, made when first asked for.

@@ -52,10 +52,13 @@ void VectorRanker::search(kernels::MatrixView<const float> queries, const std::u
   const kernels::MatrixView<float> best{scores.data(), queries.n_rows, k_};
   const kernels::MatrixView<std::int32_t> rows{items.data(), queries.n_rows, k_};
   if (index_ != nullptr) {
-    index_->segments().front()->top_k(queries, allowed, listed, k_, index_->manifest().probes, best, rows, device_);
+    index_->segments().front()->top_k(queries, allowed, listed, {k_, index_->manifest().probes}, best, rows, device_);
     return;
   }
-  if (on_device_) return on_device_->top_k(queries, allowed, listed, k_, 0, best, rows, device_);
+  if (on_device_) {
+    on_device_->top_k(queries, allowed, listed, {k_}, best, rows, device_);
+    return;
+  }
   kernels::ItemMatrix matrix = items_;
   matrix.allowed = allowed;
   const kernels::Int8Items int8 = int8_.view();

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <random>
+#include <stdexcept>
 
 #include "item_index/index_writer.h"
 #include "item_index/item_index.h"
@@ -82,6 +85,53 @@ TEST_F(DeviceSegmentTest, FindsWhatTheCpuFindsByLists) {
     expect_the_same(options);
     if (HasFatalFailure()) return;
   }
+}
+
+TEST_F(DeviceSegmentTest, BucketsKeepTheRecallThatIsSaid) {
+  constexpr std::int64_t kMany = 100;
+  build_index(path_, items_of(normal_numbers(3000 * kDim, 1), kDim), {}, 1);
+  remove_items(path_, {5, 90});
+  const auto index = ItemIndex::open(path_);
+  const std::vector<float> queries = normal_numbers(kMany * kDim, 4);
+  const kernels::MatrixView<const float> asked{queries.data(), kMany, kDim};
+  const auto run = [&](const SearchOptions& options, FoundLists& found) {
+    found.scores.resize(static_cast<std::size_t>(kMany * options.k));
+    found.ids.resize(found.scores.size());
+    return index.search(asked, options, {found.scores.data(), kMany, options.k}, {found.ids.data(), kMany, options.k});
+  };
+  SearchOptions options{.k = 10, .recall = 0.9, .device = cpu(1)};
+  FoundLists exact, found;
+  EXPECT_EQ(run(options, exact), 1) << "a CPU loses nothing";
+  options.device = {kernels::Device::Kind::kCuda, 1, nullptr};
+  const double expected = run(options, found);
+  EXPECT_GE(expected, 0.9);
+  EXPECT_LT(expected, 1);
+  std::int64_t n_kept = 0;
+  for (std::int64_t q = 0; q < kMany; ++q) {
+    const auto begin = exact.ids.begin() + q * 10;
+    for (std::int64_t i = 0; i < 10; ++i)
+      n_kept += std::find(begin, begin + 10, found.ids[static_cast<std::size_t>(q * 10 + i)]) != begin + 10 ? 1 : 0;
+  }
+  const double measured = static_cast<double>(n_kept) / (kMany * 10);
+  // Four standard deviations of a thousand places, by the binomial distribution.
+  EXPECT_NEAR(measured, expected, 4 * std::sqrt(expected * (1 - expected) / 1000));
+  options.recall = 0;
+  EXPECT_THROW(run(options, found), std::invalid_argument);
+}
+
+TEST_F(DeviceSegmentTest, ListsThatAreMadeThereAreTheSame) {
+  IndexOptions options;
+  options.kind = IndexKind::kIvf;
+  options.lists = 7;
+  options.probes = 3;
+  const std::vector<float> vectors = normal_numbers(600 * kDim, 5);
+  const NewItems items = items_of(vectors, kDim);
+  const kernels::Device cuda{kernels::Device::Kind::kCuda, 1, nullptr};
+  const auto by_cpu = build_index(folder_ / "cpu", items, options, 1);
+  const auto by_cuda = build_index(folder_ / "cuda", items, options, 1, {}, cuda);
+  ASSERT_EQ(by_cuda.segments.size(), 1U);
+  EXPECT_EQ(by_cuda.segments[0].xxh3, by_cpu.segments[0].xxh3);
+  EXPECT_EQ(compact_index(folder_ / "cuda", 1, cuda).manifest.segments[0].xxh3, by_cpu.segments[0].xxh3);
 }
 
 }  // namespace

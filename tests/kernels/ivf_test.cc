@@ -184,18 +184,21 @@ TEST(IvfItems, TheBytesDoNotDependOnThreads) {
 
 TEST(IvfItems, TheBytesDoNotDependOnTheDevice) {
   if (cuda_device_count() == 0) GTEST_SKIP() << "no CUDA device";
-  IvfWorld world = random_world(1, 900, 7, 53);
-  add_filters(world, 54);
-  const ItemVectors vectors{world.items.data(), 900, 7};
-  for (const bool by_distance : {false, true}) {
-    IvfOptions options{20, 3, 1, by_distance};
-    const IvfItemArrays one = make_ivf_items(vectors, world.bias_data(), options, 1);
-    options.device.kind = Device::Kind::kCuda;
-    const IvfItemArrays other = make_ivf_items(vectors, world.bias_data(), options, 1);
-    EXPECT_EQ(one.promises.panels, other.promises.panels);
-    EXPECT_EQ(one.first_blocks, other.first_blocks);
-    EXPECT_EQ(one.lists.panels, other.lists.panels);
-    EXPECT_EQ(one.lists.rows, other.lists.rows);
+  for (const std::int64_t dim : {1, 3, 4, 7, 12, 13, 32, 33}) {
+    IvfWorld world = random_world(1, 900, dim, 53);
+    add_filters(world, 54);
+    const ItemVectors vectors{world.items.data(), 900, dim};
+    for (const bool by_distance : {false, true}) {
+      SCOPED_TRACE(std::to_string(dim) + (by_distance ? " by distance" : ""));
+      IvfOptions options{20, 3, 1, by_distance};
+      const IvfItemArrays one = make_ivf_items(vectors, world.bias_data(), options, 1);
+      options.device.kind = Device::Kind::kCuda;
+      const IvfItemArrays other = make_ivf_items(vectors, world.bias_data(), options, 1);
+      EXPECT_EQ(one.promises.panels, other.promises.panels);
+      EXPECT_EQ(one.first_blocks, other.first_blocks);
+      EXPECT_EQ(one.lists.panels, other.lists.panels);
+      EXPECT_EQ(one.lists.rows, other.lists.rows);
+    }
   }
 }
 
