@@ -118,6 +118,10 @@ class OwnVectorsTest(unittest.TestCase):
         self.assertEqual(share_found("--probes", 1000), 1)
         self.assertLess(share_found("--probes", 1), 1)
         self.assertGreater(share_found(), 0.6)
+        asked_for = ("index", "search", self.index, queries, "--out", self.work / "lists", "--overwrite", "--recall", 0.9)
+        self.assertEqual(good(*asked_for, "--json").json["expected_recall"], 1)  # a CPU loses nothing
+        self.assertEqual(segue(*asked_for, "--probes", 1).code, 2)
+        self.assertEqual(share_found("--recall", 0.9), 1)
         again = good("index", "compact", self.index, "--json").json
         self.assertEqual(again["calibration"]["probes"], calibration["probes"])
         self.assertIn("probes", good("inspect", self.index).out)
