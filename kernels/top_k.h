@@ -52,8 +52,8 @@ struct ItemLists {
 ///
 /// Cost on a CPU: items are read once for 240 queries, then each pair costs dim float32 products; int8 products with
 /// AVX-512 VNNI, four times as many at once. 16-bit and int8 items are widened as they are read.
-/// On CUDA: with items.cuda and a workspace items are read once for 256 queries, by tensor cores; else once a query.
-/// All work is enqueued on the stream of `device`; nothing waits, nothing is allocated.
+/// On CUDA: with items.cuda and a workspace items are read once for up to 256 queries, by tensor cores; else once a
+/// query. All work is enqueued on the stream of `device`; nothing waits, nothing is allocated.
 ///
 /// @param queries   [n_queries, dim]
 /// @param k         1 .. n_items and beyond (empty slots)

@@ -3,18 +3,11 @@
 #include <cuda_runtime.h>
 
 #include "kernels/cuda/nominators.cuh"
+#include "kernels/cuda/sample_rank.h"
 #include "kernels/cuda/workspace_layout.h"
 #include "kernels/top_k.h"
 
 namespace segue::kernels::cuda {
-
-/// How many of a sample of every `step`-th item must lie above a threshold, for `k` of all items to lie above it too
-/// but with a chance of 2e-8: those in the sample are k / step by Poisson. The best step times as many of all items
-/// then do.
-SEGUE_HOST_DEVICE inline std::int64_t sample_rank(std::int64_t k, std::int64_t step) {
-  const double expected = static_cast<double>(k) / static_cast<double>(step);
-  return static_cast<std::int64_t>(ceil(expected + 5.6 * sqrt(expected) + 4.5));
-}
 
 /// For each query what the sample_rank()-th best of its maxima reaches and the next does not, of so many items as it
 /// has excluded more: thresholds, [n], as it is, and in bounds less what the scan's arithmetic may round off. -inf

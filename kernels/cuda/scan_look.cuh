@@ -4,9 +4,9 @@
 //
 // A sum of floating point starts from what the query's threshold, less the bound of the tile, takes away: its sign then
 // tells whether the item may reach the threshold, and half an instruction a score sees that none does. Sums of int8
-// become such numbers first. Only where a lane
-// of the warp has a hit is it asked which. Hits are rare. They wait in shared memory, each warp's for itself, until
-// there are many: an atomic on global memory would hold the warp for long, and one hit occupies no more than one lane.
+// become such numbers first. Only where a lane of the warp has a hit is it asked which. Hits are rare. They wait in
+// shared memory, each warp's for itself, until there are many: an atomic on global memory would hold the warp for long,
+// and one hit occupies no more than one lane.
 
 #include "kernels/cuda/scan_rows.cuh"
 #include "kernels/sortable_key.h"

@@ -98,6 +98,21 @@ __device__ inline void add_chunk(const ScoredQuery& query, std::int64_t first, c
   sum = __dp4a(levels.w, chunk.w, sum);
 }
 
+/// The score, of which `sum` has the first elements: the bias and their products, or of int8 the products of levels.
+template <DType kDType, class Sum>
+__device__ inline float score_from(const ScoredQuery& query, const DeviceVectors& items, std::int64_t item, float bias,
+                                   std::int64_t first, Sum sum) {
+  const auto* elements = reinterpret_cast<const typename Element<kDType>::Stored*>(items.row(item));
+  if constexpr (kDType == DType::kInt8) {
+    for (std::int64_t i = first; i < items.dim; ++i) sum += query.levels[i] * elements[i];
+    return __fmaf_rn(static_cast<float>(sum), __fmul_rn(query.scale, items.scales[item]), bias);
+  } else {
+    for (std::int64_t i = first; i < items.dim; ++i)
+      sum = __fmaf_rn(query.values[i], Element<kDType>::widen(elements[i]), sum);
+    return sum;
+  }
+}
+
 /// The score by its definition, by one thread.
 /// @param aligned  rows begin on 16 bytes
 template <DType kDType>
@@ -114,13 +129,7 @@ __device__ inline float defined_score(const ScoredQuery& query, const DeviceVect
     for (; i + kElements <= items.dim; i += kElements)
       add_chunk<kDType>(query, i, *reinterpret_cast<const int4*>(elements + i), sum);
   }
-  if constexpr (kIsInt8) {
-    for (; i < items.dim; ++i) sum += query.levels[i] * elements[i];
-    return __fmaf_rn(static_cast<float>(sum), __fmul_rn(query.scale, items.scales[item]), bias);
-  } else {
-    for (; i < items.dim; ++i) sum = __fmaf_rn(query.values[i], Element<kDType>::widen(elements[i]), sum);
-    return sum;
-  }
+  return score_from<kDType>(query, items, item, bias, i, sum);
 }
 
 /// Whether every row begins on 16 bytes.

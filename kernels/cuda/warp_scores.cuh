@@ -48,16 +48,7 @@ class WarpScores {
       __syncwarp();
     }
     if (item < 0) return 0.0F;
-    const auto* elements = reinterpret_cast<const Stored*>(items_.row(item));
-    const std::int64_t first_left = static_cast<std::int64_t>(n_chunks) * kElements;
-    if constexpr (kIsInt8) {
-      for (std::int64_t i = first_left; i < items_.dim; ++i) sum += query_.levels[i] * elements[i];
-      return __fmaf_rn(static_cast<float>(sum), __fmul_rn(query_.scale, items_.scales[item]), bias);
-    } else {
-      for (std::int64_t i = first_left; i < items_.dim; ++i)
-        sum = __fmaf_rn(query_.values[i], Element<kDType>::widen(elements[i]), sum);
-      return sum;
-    }
+    return score_from<kDType>(query_, items_, item, bias, static_cast<std::int64_t>(n_chunks) * kElements, sum);
   }
 
  private:

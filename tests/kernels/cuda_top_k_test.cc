@@ -7,6 +7,7 @@
 #include <string>
 
 #include "kernels/cuda/fused_top_k.h"
+#include "kernels/cuda/sample_rank.h"
 #include "kernels/cuda_items.h"
 #include "tests/kernels/on_cuda.h"
 
@@ -181,8 +182,9 @@ TEST_F(CudaTopK, ASampleHardlyEverMisleads) {
       const auto plan = cuda::plan_fused(n_queries, items, k, few_processors());
       ASSERT_TRUE(plan) << k;
       const auto step = static_cast<double>(plan->sample_step);
-      std::int64_t rank = 1;  // the least that is high enough
-      while (1 - poisson_at_most(static_cast<double>(k) / step, rank - 1) > 5e-8) ++rank;
+      const std::int64_t rank = cuda::sample_rank(k, plan->sample_step);
+      const double too_high = 1 - poisson_at_most(static_cast<double>(k) / step, rank - 1);
+      EXPECT_LT(too_high, 5e-8) << n_queries << " queries, k " << k << ", every " << step << "th";
       EXPECT_GE(plan->n_buckets, 4 * rank) << n_queries << " queries, k " << k;
       const double no_room = poisson_at_most(static_cast<double>(plan->capacity) / step, rank - 1);
       EXPECT_LT(no_room, 1e-7) << n_queries << " queries, k " << k << ", every " << step << "th, room for "

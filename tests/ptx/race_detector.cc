@@ -88,6 +88,14 @@ void RaceDetector::split(Cell& cell) {
   cell.split = static_cast<u32>(split_.size());
 }
 
+std::vector<Readers>& RaceDetector::more_of(Cell& cell) {
+  if (cell.more == 0) {
+    more_.emplace_back();
+    cell.more = static_cast<u32>(more_.size());
+  }
+  return more_[cell.more - 1];
+}
+
 void RaceDetector::check_read(Cell& cell, const Warp& warp, int lane, u32 pc, bool is_atomic, const Place& place) {
   Readers& readers = cell.readers;
   const u32 marked_pc = pc | (is_atomic ? kAtomicRead : 0);
@@ -115,11 +123,7 @@ void RaceDetector::check_read(Cell& cell, const Warp& warp, int lane, u32 pc, bo
     cell.n_readers = 1;
     return;
   }
-  if (cell.more == 0) {
-    more_.emplace_back();
-    cell.more = static_cast<u32>(more_.size());
-  }
-  auto& more = more_[cell.more - 1];
+  auto& more = more_of(cell);
   for (Readers& other : more) {
     if (other.warp == warp.id && other.clock == mine.clock && other.pc == mine.pc) {
       other.mask |= bit;
@@ -215,11 +219,7 @@ void RaceDetector::end_asynchronous_read(Cell* cells, u64 offset, int n_bytes, c
       cell.n_readers = 1;
       return;
     }
-    if (cell.more == 0) {
-      more_.emplace_back();
-      cell.more = static_cast<u32>(more_.size());
-    }
-    auto& more = more_[cell.more - 1];
+    auto& more = more_of(cell);
     const auto covered = std::find_if(more.begin(), more.end(), is_covered);
     if (covered != more.end()) {
       *covered = mine;

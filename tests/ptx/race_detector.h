@@ -57,6 +57,7 @@ class RaceDetector {
 
  private:
   bool is_ordered(const Warp& warp, int lane, u32 other_warp, int other_lane, u32 other_clock) const;
+  std::vector<Readers>& more_of(Cell& cell);  ///< readers of a cell beside its first
   void check_read(Cell& cell, const Warp& warp, int lane, u32 pc, bool is_atomic, const Place& place);
   void check_write(Cell& cell, const Warp& warp, int lane, u32 pc, u8 flags, const Place& place);
   bool check_against_write(const Cell& cell, const Warp& warp, int lane, u32 pc, bool is_write, bool is_atomic,

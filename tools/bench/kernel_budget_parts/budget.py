@@ -84,7 +84,7 @@ class Sizes:
 
 
 def sample_rank(k, step):
-    """finish.cuh"""
+    """sample_rank.h"""
     expected = k / step
     return math.ceil(expected + 5.6 * math.sqrt(expected) + 4.5)
 
